@@ -1,12 +1,13 @@
 """What holds for every test: nothing is left behind, and in CI nothing is skipped in silence."""
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import hypothesis
 import pytest
 from support.leaks import Snapshot, wait_nothing_left
 
+FIGURES = pytest.StashKey[list[str]]()
 CI = bool(os.environ.get("CI"))
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy would start threads when it is first imported
@@ -27,6 +28,19 @@ def nothing_is_left() -> Iterator[None]:
     left = wait_nothing_left(before, seconds=2)
     if left:
         pytest.fail("left behind: " + ", ".join(left), pytrace=False)
+
+
+@pytest.fixture
+def measured(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Write a figure into the report at the end of the run."""
+    figures = request.config.stash.setdefault(FIGURES, [])
+    return lambda figure: figures.append(f"{request.node.name}: {figure}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if figures := config.stash.get(FIGURES, None):
+        terminalreporter.section("measured")
+        terminalreporter.write("\n".join(figures) + "\n")
 
 
 @pytest.hookimpl(wrapper=True)
