@@ -64,7 +64,7 @@ def test_a_viewer_that_comes_and_goes_costs_the_other_no_frame(browser: Browser,
         assert flow["videoLost"] == later["videoLost"] == 0
 
 
-def test_a_second_viewer_after_the_first_has_left_gets_video_at_once(
+def test_a_viewer_after_the_last_one_left_gets_video_at_once(
     browser: Browser, measured: Measured
 ) -> None:
     with Broadcast("test") as broadcast, open_blank(browser, broadcast) as page:
