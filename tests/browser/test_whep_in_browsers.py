@@ -30,11 +30,11 @@ def assert_plays(browser: Browser, codec: str, measured: Measured) -> None:
         flow = page.measure(8)
         measured(f"{codec}: first frame {joined['firstFrame']:.2f} s after POST, {flow['fps']:.1f} fps")
 
-        assert joined["playing"]
         assert joined["firstFrame"] <= 5
         assert joined["hasEtag"]
         assert flow["fps"] >= 20
         assert flow["audioBytes"] > 0
+        assert page.evaluate("() => document.querySelector('video').paused") is False
         assert page.evaluate("() => window.leave()") == 200
         broadcast.wait_viewers(0)
 
@@ -64,9 +64,7 @@ def test_a_viewer_that_comes_and_goes_costs_the_other_no_frame(browser: Browser,
         assert flow["videoLost"] == later["videoLost"] == 0
 
 
-def test_a_viewer_after_the_last_one_left_gets_video_at_once(
-    browser: Browser, measured: Measured
-) -> None:
+def test_a_viewer_after_the_last_one_left_gets_video_at_once(browser: Browser, measured: Measured) -> None:
     with Broadcast("test") as broadcast, open_blank(browser, broadcast) as page:
         view(page)
         page.evaluate("() => window.leave()")

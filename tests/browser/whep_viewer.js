@@ -28,5 +28,5 @@ async ({ codec, audio }) => {
     const { status } = await fetch(new URL(response.headers.get("Location"), response.url), { method: "DELETE" });
     return status;
   };
-  return { firstFrame: (performance.now() - post) / 1000, playing: !video.paused, hasEtag: response.headers.has("ETag") };
-};
+  return { firstFrame: (performance.now() - post) / 1000, hasEtag: response.headers.has("ETag") };
+}
