@@ -9,30 +9,55 @@ MAX_PAYLOAD_SIZE = 1144
 1,200 less 12 (RTP header), 22 (header extensions), 16 (SRTP tag), 2 (RTX) and 4 (TURN ChannelData).
 """
 
-
-class Run(NamedTuple):
-    """Successive packets of equal size but for the last: what one GSO ``sendmsg`` takes."""
-
-    first: int
-    count: int
-    size: int
+MAX_SEGMENTS = 64
+MAX_BURST_SIZE = 65_507
+"""What one GSO ``sendmsg`` takes: datagrams, and bytes in all."""
 
 
-def find_runs(payloads: Sequence[bytes]) -> tuple[Run, ...]:
-    """Split payload sizes into runs of equal ones, each with perhaps a shorter last one."""
-    runs: list[Run] = []
-    first = 0
-    total = len(payloads)
-    while first < total:
-        size = len(payloads[first])
+class Burst(NamedTuple):
+    """Successive packets of equal size but for the last: what one GSO ``sendmsg`` takes.
+
+    Attributes:
+      offset: where it begins, in bytes.
+      stride: bytes from one packet to the next.
+      packets: how many there are.
+      last: length of the last one, in bytes.
+    """
+
+    offset: int
+    stride: int
+    packets: int
+    last: int
+
+
+class Template(NamedTuple):
+    """A frame laid out for viewers whose headers and tags have the same lengths.
+
+    Attributes:
+      data: all payloads, with gaps for header and tag around each.
+      bursts: how to send it.
+    """
+
+    data: bytes
+    bursts: tuple[Burst, ...]
+
+
+def find_bursts(sizes: Sequence[int]) -> tuple[Burst, ...]:
+    """Lay packets of these *sizes* one behind the other, and split them into bursts."""
+    bursts: list[Burst] = []
+    first = offset = 0
+    while first < len(sizes):
+        stride = sizes[first]
+        limit = min(len(sizes), first + min(MAX_SEGMENTS, MAX_BURST_SIZE // stride))
         end = first + 1
-        while end < total and len(payloads[end]) == size:
+        while end < limit and sizes[end] == stride:
             end += 1
-        if end < total and len(payloads[end]) < size:
+        if end < limit and sizes[end] < stride:
             end += 1
-        runs.append(Run(first, end - first, size))
+        bursts.append(Burst(offset, stride, end - first, sizes[end - 1]))
+        offset += sum(sizes[first:end])
         first = end
-    return tuple(runs)
+    return tuple(bursts)
 
 
 class EncodedFrame:
@@ -48,10 +73,9 @@ class EncodedFrame:
       time: when the frame was captured, seconds on the trio clock of the run.
       keyframe: whether decoding can start here.
       size: payload bytes in all.
-      runs: the payloads as runs of equal size.
     """
 
-    __slots__ = ("_templates", "keyframe", "payloads", "runs", "size", "time", "timestamp")
+    __slots__ = ("_templates", "keyframe", "payloads", "size", "time", "timestamp")
 
     def __init__(self, payloads: Sequence[bytes], *, timestamp: int, time: float, keyframe: bool) -> None:
         self.payloads = tuple(payloads)
@@ -59,10 +83,9 @@ class EncodedFrame:
         self.time = time
         self.keyframe = keyframe
         self.size = sum(map(len, self.payloads))
-        self.runs = find_runs(self.payloads)
-        self._templates: dict[tuple[int, int], bytes] = {}
+        self._templates: dict[tuple[int, int], Template] = {}
 
-    def template(self, header_length: int, tag_length: int) -> bytes:
+    def template(self, header_length: int, tag_length: int) -> Template:
         """Return all payloads in one buffer, with gaps for header and tag around each.
 
         Viewers that share header and tag lengths share the template.
@@ -71,10 +94,12 @@ class EncodedFrame:
         template = self._templates.get(key)
         if template is None:
             header, tag = bytes(header_length), bytes(tag_length)
-            template = b"".join(header + payload + tag for payload in self.payloads)
+            packets = [header + payload + tag for payload in self.payloads]
+            template = Template(b"".join(packets), find_bursts([len(packet) for packet in packets]))
             self._templates[key] = template
         return template
 
     def __repr__(self) -> str:
         kind = "keyframe" if self.keyframe else "frame"
-        return f"<EncodedFrame {kind} timestamp={self.timestamp} {len(self.payloads)} packets {self.size} bytes>"
+        count = len(self.payloads)
+        return f"<EncodedFrame {kind} timestamp={self.timestamp} {count} packets {self.size} bytes>"
