@@ -1,9 +1,9 @@
 """One incoming RTP stream: what arrives, as RFC 3550 counts it."""
 
-from triortc.protocol.wire.clock import ClockAnchor, compact_ntp
+from triortc.protocol.wire.clock import compact_ntp
 from triortc.protocol.wire.serial import add16, distance32
 
-from .rtcp_reports import ReportBlock, SenderReport
+from .rtcp_reports import ReportBlock
 
 MAX_DROPOUT = 3000
 """A larger step forward is no loss but a restart, if the next packet confirms it."""
@@ -23,7 +23,6 @@ class ReceiveStream:
     Args:
       ssrc: the stream's source.
       clock_rate: RTP ticks per second.
-      anchor: turns time into NTP time.
 
     Attributes:
       packets_received: late ones and duplicates are among them.
@@ -32,14 +31,13 @@ class ReceiveStream:
       last_packet_time: seconds; None before the first packet.
     """
 
-    def __init__(self, ssrc: int, clock_rate: int, anchor: ClockAnchor) -> None:
+    def __init__(self, ssrc: int, clock_rate: int) -> None:
         self.ssrc = ssrc
         self.clock_rate = clock_rate
         self.packets_received = 0
         self.bytes_received = 0
         self.highest_sequence: int | None = None
         self.last_packet_time: float | None = None
-        self._anchor = anchor
         self._base_sequence = 0
         self._lost_before = 0
         self._received = 0
@@ -108,9 +106,14 @@ class ReceiveStream:
         difference = abs(seconds * self.clock_rate - ticks)
         self._jitter += (difference - self._jitter) / 16
 
-    def note_sender_report(self, report: SenderReport, now: float) -> None:
-        """Remember when the sender's report came, for its round trip measurement."""
-        self._last_sr = (compact_ntp(report.ntp_time), now)
+    def note_sender_report(self, ntp_time: int, now: float) -> None:
+        """Remember when the sender's report came: from this it measures its round trip.
+
+        Args:
+          ntp_time: the report's own 64-bit timestamp.
+          now: when it arrived, seconds.
+        """
+        self._last_sr = (compact_ntp(ntp_time), now)
 
     def report_block(self, now: float) -> ReportBlock:
         """Return the report on the time since the last one; each call begins a new interval."""

@@ -222,7 +222,9 @@ class SendStream:
     ) -> None:
         self.ssrc = ssrc
         self.rtx_ssrc = rtx_ssrc
+        self.payload_type = payload_type
         self.clock_rate = clock_rate
+        self.mid = mid
         self.cname = cname
         self._anchor = anchor
         self._marker = MARKER_BIT >> 16 if kind == "video" else 0
@@ -313,12 +315,7 @@ class SendStream:
         return pieces
 
     def handle_nack(
-        self,
-        sequence_numbers: Sequence[int],
-        srtp: SrtpSender,
-        scratch: Scratch,
-        rtt: float | None,
-        now: float,
+        self, sequence_numbers: Sequence[int], srtp: SrtpSender, scratch: Scratch, now: float
     ) -> list[Piece]:
         """Retransmit what a NACK asks for, within budget and cooldown.
 
@@ -326,17 +323,16 @@ class SendStream:
           sequence_numbers: 16-bit numbers of this stream; any may be unknown.
           srtp: protects the retransmissions.
           scratch: as in :meth:`write_frame`.
-          rtt: round trip, seconds, or None when unknown.
           now: seconds.
 
         Returns:
           As :meth:`write_frame` does; nothing without RTX.
         """
         self.nack_count += 1
-        lost = self._choose(sequence_numbers, rtt, now) if self._rtx else []
+        lost = self._choose(sequence_numbers, now) if self._rtx else []
         return self._retransmit(self._rtx, lost, srtp, scratch) if self._rtx and lost else []
 
-    def _choose(self, sequence_numbers: Sequence[int], rtt: float | None, now: float) -> list[_Lost]:
+    def _choose(self, sequence_numbers: Sequence[int], now: float) -> list[_Lost]:
         """Return what is remembered, affordable and not just retransmitted; and book it."""
         history, retransmissions = self._history, self._retransmissions
         history.forget(now)
@@ -346,7 +342,7 @@ class SendStream:
         retransmissions.earn(self.bytes_sent - self.retransmitted_bytes_sent)
         retransmissions.forget(first)
         newest = self._headers.next_sequence - 1
-        cooldown = max(RTX_COOLDOWN, (rtt or 0.0) / 2)
+        cooldown = max(RTX_COOLDOWN, (self.round_trip_time or 0.0) / 2)
         chosen: list[_Lost] = []
         for number in islice(sequence_numbers, MAX_NACKED):
             sequence = newest + distance16(number, newest & 0xFFFF)
