@@ -97,7 +97,7 @@ async function answer(line) {
   }
 }
 
-const browser = await puppeteer.launch({ executablePath, headless: true, ...launch[name] });
+const browser = await puppeteer.launch({ executablePath, headless: true, timeout: 60_000, ...launch[name] });
 console.log(JSON.stringify({ value: await browser.version() }));
 for await (const line of createInterface({ input: process.stdin })) {
   console.log(JSON.stringify(await answer(line)));
