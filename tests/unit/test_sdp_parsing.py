@@ -258,3 +258,9 @@ def test_the_credentials_are_not_shown():
         "ice-ufrag:SECRETuf", "ice-pwd:SECRETpw", "candidate:1 1 udp 1 192.0.2.1 1 typ host ufrag SECRETuf"
     )
     assert "SECRET" not in repr(media)
+
+
+def test_not_even_a_broken_password_is_shown():
+    with pytest.raises(Malformed) as caught:
+        parse_media("ice-pwd:SECRET word")
+    assert "SECRET" not in str(caught.value)

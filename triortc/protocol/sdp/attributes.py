@@ -311,8 +311,11 @@ def parse_setup_untrusted(value: str) -> str:
 def parse_ice_credential_untrusted(value: str) -> str:
     """Parse an ``a=ice-ufrag`` or ``a=ice-pwd``; only the upper limit of its length is enforced."""
     if len(value) > MAX_ICE_CREDENTIAL_LENGTH:
-        raise Malformed("more than 256 characters")
-    return parse_token_untrusted(value)
+        raise Malformed(f"more than {MAX_ICE_CREDENTIAL_LENGTH} characters")
+    try:
+        return parse_token_untrusted(value)
+    except Malformed:
+        raise Malformed("no token") from None  # an error may be shown; a password may not
 
 
 def parse_ssrc_untrusted(value: str) -> Ssrc:
