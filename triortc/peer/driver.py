@@ -1,0 +1,187 @@
+"""Turns: how tasks enter a session, and how what it says reaches the world.
+
+The code between two awaits is atomic, so no lock and no inbox is needed: a task enters the
+session, changes it, and on the way out everything it wants to say is delivered.
+"""
+
+from collections.abc import Callable
+from math import inf
+from types import TracebackType
+from typing import NoReturn
+
+import trio
+
+from triortc.net.endpoint import Endpoint
+from triortc.protocol.rtp.srtp import Scratch
+from triortc.protocol.session.demux import is_stun_untrusted
+from triortc.protocol.session.events import SessionEvent
+from triortc.protocol.session.session import Session
+from triortc.protocol.wire.errors import InvalidStateError, LocalProtocolError, RemoteProtocolError
+from triortc.protocol.wire.machine import Address
+
+MAX_QUEUED_BURSTS = 16
+
+Burst = list[tuple[bytes, Address]]
+
+MISUSE = (InvalidStateError, LocalProtocolError, RemoteProtocolError)
+"""What a session may raise without being broken: nothing has changed."""
+
+
+class Turn:
+    """``with driver.turn() as session``: mutate the session, then deliver all it says."""
+
+    __slots__ = ("_driver", "_foreign")
+
+    def __init__(self, driver: "Driver", *, foreign: bool) -> None:
+        self._driver = driver
+        self._foreign = foreign
+
+    def __enter__(self) -> Session:
+        driver = self._driver
+        if driver.broken is not None:
+            raise driver.broken
+        assert not driver.in_turn, "a turn never starts a turn: there are no callbacks"
+        driver.in_turn = True
+        return driver.session
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        driver = self._driver
+        driver.in_turn = False
+        if error is not None and not isinstance(error, MISUSE):
+            driver.break_down(error)
+            return self._foreign and isinstance(error, Exception)
+        driver.drain()
+        return False
+
+
+class Driver:
+    """Carries one session's words to sockets, to its handler of events and to its alarm.
+
+    Args:
+      session: the session to drive.
+      scratch: the buffer lent to it.
+      handle_event: takes each event, synchronously and before the turn ends; it may not start
+        a turn.
+    """
+
+    def __init__(
+        self, session: Session, scratch: Scratch, handle_event: Callable[[SessionEvent], None]
+    ) -> None:
+        self.session = session
+        self.in_turn = False
+        self.broken: BaseException | None = None
+        self.shed_datagrams = 0
+        self.unroutable_transmits = 0
+        self.endpoints: dict[Address, Endpoint] = {}
+        self._scratch = scratch
+        self._handle_event = handle_event
+        self._turn = Turn(self, foreign=False)
+        self._foreign_turn = Turn(self, foreign=True)
+        self._alarm: trio.CancelScope | None = None
+        # ice.receive → dtls-srtp: DROP_NEWEST, counted; an overloaded peer sheds here, so that
+        # consent and the other peers never wait for it.
+        self._burst_sender, self._burst_receiver = trio.open_memory_channel[tuple[Address, Burst]](
+            MAX_QUEUED_BURSTS
+        )
+
+    def turn(self) -> Turn:
+        """Return the context manager of a turn."""
+        return self._turn
+
+    @property
+    def queued_bursts(self) -> int:
+        """How many bursts wait for their turn."""
+        return self._burst_sender.statistics().current_buffer_used
+
+    def break_down(self, error: BaseException) -> None:
+        """Remember a bug: the alarm's task raises it, and so does every later turn."""
+        self.broken = error
+        if self._alarm is not None:
+            self._alarm.deadline = -inf
+
+    def drain(self) -> None:
+        """Deliver what the session has said."""
+        session = self.session
+        transmits = session.transmits
+        if transmits:
+            endpoints = self.endpoints
+            while transmits:
+                transmit = transmits.popleft()
+                endpoint = endpoints.get(transmit.local)
+                if endpoint is not None:
+                    endpoint.send_nowait(transmit)
+                else:
+                    self.unroutable_transmits += 1
+            self._scratch.clear()
+        events = session.events
+        while events:
+            self._handle_event(events.popleft())
+        self._move_alarm()
+
+    def _move_alarm(self) -> None:
+        # The alarm only moves forward here: one that rings early costs a wake-up, one that is
+        # moved at every turn costs more.
+        deadline = self.session.next_deadline()
+        if deadline is not None and self._alarm is not None and deadline < self._alarm.deadline:
+            self._alarm.deadline = deadline
+
+    # Tasks
+
+    async def run_timers(self) -> NoReturn:
+        """Wake at the session's deadlines, for as long as the peer lives."""
+        while True:
+            deadline = self.session.next_deadline()
+            with trio.CancelScope(deadline=inf if deadline is None else deadline) as self._alarm:
+                await trio.sleep_forever()
+            self._alarm = None
+            with self.turn() as session:
+                now = trio.current_time()
+                due = session.next_deadline()
+                if due is not None and due <= now:
+                    session.handle_timeout(now)
+
+    async def run_receive(self, endpoint: Endpoint) -> None:
+        """Take bursts from a socket of this peer's own, until it is closed."""
+        while True:
+            try:
+                await endpoint.wait_readable()
+            except trio.ClosedResourceError:
+                return
+            self._take(endpoint.local, endpoint.receive_burst(), self._turn)
+
+    def deliver(self, local: Address, burst: Burst) -> None:
+        """Take a burst that came to a shared port.
+
+        A bug that it uncovers is raised in this peer's own nursery, not in the port's.
+        """
+        if self.broken is None:
+            self._take(local, burst, self._foreign_turn)
+
+    def _take(self, local: Address, burst: Burst, turn: Turn) -> None:
+        """Answer STUN at once, and leave the rest to :meth:`run_dtls_srtp`."""
+        checks = [datagram for datagram in burst if is_stun_untrusted(datagram[0])]
+        if checks:
+            with turn as session:
+                session.receive_burst(checks, local, trio.current_time())
+            if len(checks) == len(burst):
+                return
+            burst = [datagram for datagram in burst if not is_stun_untrusted(datagram[0])]
+        try:
+            self._burst_sender.send_nowait((local, burst))
+        except trio.WouldBlock:
+            self.shed_datagrams += len(burst)
+
+    async def run_dtls_srtp(self) -> None:
+        """Handshake, unprotect and route: one turn a burst."""
+        async for local, burst in self._burst_receiver:
+            with self.turn() as session:
+                session.receive_burst(burst, local, trio.current_time())
+
+    def close(self) -> None:
+        """Say goodbye; works under cancellation, because nothing is awaited."""
+        if self.broken is None:
+            with self.turn() as session:
+                session.close(trio.current_time())
+        self._burst_sender.close()

@@ -1,0 +1,72 @@
+"""Where a peer is born and ends."""
+
+import datetime
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import trio
+
+from triortc.net.endpoint import current_network
+from triortc.net.mux import SharedPort
+from triortc.nursery import open_bare_nursery
+from triortc.protocol.dtls.certificate import Certificate
+from triortc.protocol.rtp.srtp import Scratch
+from triortc.protocol.session.session import Session
+from triortc.protocol.wire.clock import ClockAnchor
+from triortc.protocol.wire.entropy import SystemEntropy
+
+from .config import PeerConfig
+from .peer import Peer
+
+_DEFAULT_CONFIG = PeerConfig()
+
+# All peers of a run take turns, one after another, so they can borrow the same buffer.
+_scratch: "trio.lowlevel.RunVar[Scratch]" = trio.lowlevel.RunVar("triortc scratch")
+
+
+def _shared_scratch() -> Scratch:
+    try:
+        return _scratch.get()
+    except LookupError:
+        scratch = Scratch()
+        _scratch.set(scratch)
+        return scratch
+
+
+@asynccontextmanager
+async def open_peer(
+    config: PeerConfig = _DEFAULT_CONFIG, *, port: SharedPort | None = None
+) -> AsyncIterator[Peer]:
+    """Open a peer connection; when the block ends, in whatever way, nothing of it is left.
+
+    The block's end tells the remote side (RTCP BYE, DTLS close_notify), even when it is
+    cancelled.
+
+    Args:
+      config: servers and certificate.
+      port: a port to share with other peers; without it the peer binds its own sockets.
+    """
+    unix_time = datetime.datetime.now(datetime.UTC).timestamp()
+    certificate = config.certificate or Certificate.generate(unix_time=unix_time)
+    scratch = _shared_scratch()
+    async with open_bare_nursery() as nursery:
+        session = Session(
+            certificate=certificate,
+            anchor=ClockAnchor(monotonic=trio.current_time(), unix=unix_time),
+            entropy=SystemEntropy(),
+            scratch=scratch,
+        )
+        peer = Peer(
+            session,
+            scratch,
+            config=config,
+            network=current_network(),
+            port=port,
+            nursery=nursery,
+        )
+        peer.start()
+        try:
+            yield peer
+        finally:
+            peer.close()
+            nursery.cancel_scope.cancel()

@@ -1,0 +1,478 @@
+"""One WebRTC session: the machine that composes ICE, DTLS, RTP and their descriptions.
+
+It is the only one that knows all protocols, and it has no clock, no socket and no task: bytes
+and ``now`` go in, :attr:`Session.transmits` and :attr:`Session.events` come out.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from triortc.protocol.dtls.certificate import Certificate
+from triortc.protocol.dtls.transport import DtlsRole, DtlsState, DtlsStateChanged, DtlsTransport
+from triortc.protocol.ice import agent as ice
+from triortc.protocol.ice.candidate import IceCandidate, parse_candidate_untrusted
+from triortc.protocol.rtp.frame import EncodedFrame
+from triortc.protocol.rtp.srtp import Scratch
+from triortc.protocol.sdp.description import (
+    Direction,
+    Fingerprint,
+    SessionDescription,
+    parse_description_untrusted,
+    serialize_description,
+)
+from triortc.protocol.wire.clock import ClockAnchor
+from triortc.protocol.wire.entropy import Entropy
+from triortc.protocol.wire.errors import InvalidStateError, Malformed
+from triortc.protocol.wire.machine import Address, Transmit
+from triortc.protocol.wire.timers import earliest
+
+from .codecs import CodecCapability
+from .demux import DatagramKind, classify_untrusted
+from .events import (
+    AddressChecked,
+    CloseReason,
+    ConnectionState,
+    ConnectionStateChanged,
+    IceGatheringState,
+    IceGatheringStateChanged,
+    LocalCandidateFound,
+    NegotiationNeeded,
+    SendersChanged,
+    SessionEnded,
+    SessionEvent,
+    SignalingState,
+    SignalingStateChanged,
+)
+from .media import MediaTransport
+from .negotiation import Agreement, Negotiation
+from .planning import RemoteTransport
+from .sections import LocalTransport
+from .transceiver import Transceiver
+
+MAX_HELD_DATAGRAMS = 4
+MAX_HELD_BYTES = 8192
+MAX_LOCAL_CANDIDATES = 32
+
+
+@dataclass(slots=True)
+class SessionCounters:
+    """Datagrams that changed nothing, by cause.
+
+    Attributes:
+      unknown: neither STUN, DTLS nor RTP, or empty, or too long.
+      unchecked: from an address that passed no ICE check.
+      not_held: DTLS that came before a pair was valid, above the limit.
+      after_end: came after the session's end.
+      frames_before_connected: frames that were offered while nothing could be sent.
+    """
+
+    unknown: int = 0
+    unchecked: int = 0
+    not_held: int = 0
+    after_end: int = 0
+    frames_before_connected: int = 0
+
+
+class Session:
+    """A peer connection without its I/O.
+
+    Whoever drives it drains :attr:`transmits` before the turn ends, because their buffers are
+    lent, and calls :meth:`handle_timeout` when :meth:`next_deadline` has come.
+    """
+
+    def __init__(
+        self, *, certificate: Certificate, anchor: ClockAnchor, entropy: Entropy, scratch: Scratch
+    ) -> None:
+        self.transmits: deque[Transmit] = deque()
+        self.events: deque[SessionEvent] = deque()
+        self.counters = SessionCounters()
+        self.anchor = anchor
+        self.connection_state = ConnectionState.NEW
+        self.gathering_state = IceGatheringState.NEW
+        self.ended: SessionEnded | None = None
+        self.ice = ice.IceAgent(role=ice.IceRole.CONTROLLED, entropy=entropy)
+        self.dtls: DtlsTransport | None = None
+        self.negotiation = Negotiation(
+            transport=LocalTransport(
+                ufrag=self.ice.local_parameters.ufrag,
+                pwd=self.ice.local_parameters.pwd,
+                fingerprints=tuple(Fingerprint(*pair) for pair in certificate.fingerprints),
+            ),
+            entropy=entropy,
+        )
+        self.media = MediaTransport(
+            anchor=anchor, entropy=entropy, cname=self.negotiation.cname, scratch=scratch
+        )
+        self._certificate = certificate
+        self._local_candidates: list[IceCandidate] = []
+        self._all_bases_known = False
+        self._agreement: Agreement | None = None
+        self._held: list[bytes] = []
+        self._negotiation_was_needed = False
+        self._deadline: float | None = None
+        self._deadline_is_stale = True
+
+    # Negotiation
+
+    @property
+    def signaling_state(self) -> SignalingState:
+        """Where offer and answer stand."""
+        return self.negotiation.state
+
+    @property
+    def transceivers(self) -> Sequence[Transceiver]:
+        """All transceivers, in the order they were added."""
+        return self.negotiation.transceivers
+
+    def add_transceiver(
+        self,
+        kind: str,
+        direction: Direction,
+        capabilities: Sequence[CodecCapability],
+        *,
+        stream_id: str = "-",
+        track_id: str = "",
+    ) -> Transceiver:
+        """Add a media section to the next offer, or for a remote offer to be matched with."""
+        transceiver = self.negotiation.add_transceiver(
+            kind, direction, capabilities, stream_id=stream_id, track_id=track_id
+        )
+        self._check_negotiation_needed()
+        return transceiver
+
+    def create_offer(self) -> SessionDescription:
+        """Return an offer; nothing changes until it is set."""
+        return self.negotiation.create_offer()
+
+    def create_answer(self) -> SessionDescription:
+        """Return an answer to the remote offer; nothing changes until it is set."""
+        return self.negotiation.create_answer()
+
+    def set_local_description(self, description: SessionDescription, now: float) -> None:
+        """Apply a description that this session created."""
+        self._after_exchange(self.negotiation.set_local(description), now)
+
+    def set_remote_description(self, description: SessionDescription, now: float) -> None:
+        """Apply a description of the remote side.
+
+        Raises:
+          RemoteProtocolError: if it breaks the protocol; nothing has changed.
+        """
+        self._after_exchange(self.negotiation.set_remote(description), now)
+        self._take_described_candidates(description, now)
+
+    def add_remote_candidate(self, candidate: IceCandidate | None, now: float) -> None:
+        """Take a trickled candidate; None ends the remote's candidates.
+
+        Raises:
+          InvalidStateError: if no remote description has been set.
+        """
+        if self.negotiation.remote_description is None:
+            raise InvalidStateError("a remote candidate needs a remote description first")
+        if candidate is None:
+            self.ice.end_of_remote_candidates(now)
+        elif candidate.is_usable():
+            self.ice.add_remote_candidate(candidate, now)
+        self._after_ice(now)
+
+    def _take_described_candidates(self, description: SessionDescription, now: float) -> None:
+        ended = False
+        for media in parse_description_untrusted(description.sdp).media:
+            for text in media.candidates:
+                try:
+                    candidate = parse_candidate_untrusted(text)
+                except Malformed:
+                    self.counters.unknown += 1
+                    continue
+                self.add_remote_candidate(candidate, now)
+            ended = ended or media.end_of_candidates
+        if ended:
+            self.add_remote_candidate(None, now)
+
+    def _after_exchange(self, agreement: Agreement | None, now: float) -> None:
+        self.events.append(SignalingStateChanged(self.negotiation.state))
+        if agreement is not None:
+            if self._agreement is None:
+                self._agreement = agreement
+                self._start_transport(agreement.transport, agreement.offered, now)
+            self.media.configure(self.negotiation.transceivers, now)
+            self.events.append(SendersChanged())
+        self._check_negotiation_needed()
+        self._after_ice(now)
+
+    def _check_negotiation_needed(self) -> None:
+        needed = self.negotiation.needed
+        if needed and not self._negotiation_was_needed:
+            self.events.append(NegotiationNeeded())
+        self._negotiation_was_needed = needed
+
+    def _start_transport(self, transport: RemoteTransport, offered: bool, now: float) -> None:
+        # The offerer controls, and so does whoever faces an ICE-lite agent (RFC 8445 §6.1.1).
+        controlling = offered or transport.lite
+        self.ice.set_role(ice.IceRole.CONTROLLING if controlling else ice.IceRole.CONTROLLED)
+        self.ice.set_remote_parameters(
+            ice.IceParameters(transport.ufrag, transport.pwd), lite=transport.lite, now=now
+        )
+
+    # Gathering
+
+    def add_host_address(self, base: Address, now: float) -> None:
+        """Tell of a bound socket: one host candidate."""
+        self._set_gathering_state(IceGatheringState.GATHERING)
+        self.ice.add_host_candidate(base, now)
+        self._after_ice(now)
+
+    def gather_server_reflexive(self, base: Address, server: Address, now: float) -> None:
+        """Ask a STUN server what *base* looks like from there."""
+        self.ice.gather_server_reflexive(base, server, now)
+        self._after_ice(now)
+
+    def end_of_bases(self, now: float) -> None:
+        """Say that no socket and no server will be added any more."""
+        self._all_bases_known = True
+        self._after_ice(now)
+
+    def _set_gathering_state(self, state: IceGatheringState) -> None:
+        if state is not self.gathering_state:
+            self.gathering_state = state
+            self.events.append(IceGatheringStateChanged(state))
+
+    def _check_gathering_complete(self) -> None:
+        if not self._all_bases_known or self.ice.gathering:
+            return
+        if self.gathering_state is IceGatheringState.COMPLETE:
+            return
+        self.events.append(LocalCandidateFound(None))
+        self._set_gathering_state(IceGatheringState.COMPLETE)
+
+    def _found_local_candidate(self, candidate: IceCandidate) -> None:
+        if len(self._local_candidates) >= MAX_LOCAL_CANDIDATES:
+            return
+        mid = self.negotiation.transport_mid
+        index = self.negotiation.section_index(mid)
+        candidate = replace(
+            candidate,
+            sdp_mid=mid,
+            sdp_m_line_index=index,
+            username_fragment=self.ice.local_parameters.ufrag,
+        )
+        self._local_candidates.append(candidate)
+        self.events.append(LocalCandidateFound(candidate))
+
+    @property
+    def local_description(self) -> SessionDescription | None:
+        """The local description, with the candidates found so far."""
+        parsed = self.negotiation.local_description
+        if parsed is None:
+            return None
+        carrier = self.negotiation.transport_mid
+        candidates = tuple(candidate.to_sdp() for candidate in self._local_candidates)
+        complete = self.gathering_state is IceGatheringState.COMPLETE
+        media = tuple(
+            replace(section, candidates=candidates, end_of_candidates=complete)
+            if section.mid == carrier
+            else section
+            for section in parsed.media
+        )
+        return SessionDescription(
+            self.negotiation.local_type, serialize_description(replace(parsed, media=media))
+        )
+
+    # Datagrams and time
+
+    def receive_burst(self, burst: Sequence[tuple[bytes, Address]], local: Address, now: float) -> None:
+        """Take datagrams that came to the socket at *local*; never raises for what they hold."""
+        for data, remote in burst:
+            self.receive_datagram(data, local, remote, now)
+
+    def receive_datagram(self, data: bytes, local: Address, remote: Address, now: float) -> None:
+        """Take one datagram; never raises for what it holds."""
+        if self.ended is not None:
+            self.counters.after_end += 1
+            return
+        kind = classify_untrusted(data)
+        if kind is DatagramKind.UNKNOWN:
+            self.counters.unknown += 1
+        elif kind is DatagramKind.STUN:
+            self.ice.receive_stun(data, local, remote, now)
+            self._after_ice(now)
+        elif not self.ice.is_checked(local, remote):
+            self.counters.unchecked += 1
+        elif kind is DatagramKind.DTLS:
+            self._receive_dtls(data, now)
+        elif self.media.receive(data, kind is DatagramKind.RTCP, now):
+            self.ice.note_received(now)
+            self._after_media()
+
+    def _receive_dtls(self, data: bytes, now: float) -> None:
+        if self.dtls is not None:
+            self.dtls.receive_datagram(data, now)
+            self._after_dtls(now)
+        elif len(self._held) < MAX_HELD_DATAGRAMS and sum(map(len, self._held)) + len(data) <= MAX_HELD_BYTES:
+            # A browser's ClientHello comes a millisecond after our first STUN response.
+            self._held.append(data)
+        else:
+            self.counters.not_held += 1
+
+    def next_deadline(self) -> float | None:
+        """Return when :meth:`handle_timeout` wants to be called, or None."""
+        if self._deadline_is_stale:
+            self._deadline_is_stale = False
+            self._deadline = None
+            if self.ended is None:
+                dtls = None if self.dtls is None else self.dtls.next_deadline()
+                self._deadline = earliest(self.ice.next_deadline(), dtls, self.media.next_deadline())
+        return self._deadline
+
+    def handle_timeout(self, now: float) -> None:
+        """Do what is due at *now*."""
+        self._deadline_is_stale = True
+        if self.ended is not None:
+            return
+        self.ice.handle_timeout(now)
+        self._after_ice(now)
+        if self.dtls is not None and self.ended is None:
+            self.dtls.handle_timeout(now)
+            self._after_dtls(now)
+        if self.ended is None:
+            self.media.handle_timeout(now)
+            self._after_media()
+
+    # Media
+
+    def send_frame(self, mid: str, frame: EncodedFrame, now: float) -> None:
+        """Protect a frame's packets for this peer and queue them as few, large transmits."""
+        pair = self.ice.selected_pair
+        if pair is None or self.ended is not None or not self.media.started:
+            self.counters.frames_before_connected += 1
+            return
+        local, remote = pair.local_base, pair.remote
+        transmits = self.transmits
+        for data, segment_size in self.media.write_frame(mid, frame, now):
+            transmits.append(Transmit(data, local, remote, segment_size))
+
+    def _after_media(self) -> None:
+        self._deadline_is_stale = True
+        self.events.extend(self.media.events)
+        self.media.events.clear()
+        pair = self.ice.selected_pair
+        if pair is not None:
+            local, remote = pair.local_base, pair.remote
+            for data, segment_size in self.media.outgoing:
+                self.transmits.append(Transmit(data, local, remote, segment_size))
+        self.media.outgoing.clear()
+
+    # What ICE and DTLS have to say
+
+    def _after_ice(self, now: float) -> None:
+        self._deadline_is_stale = True
+        agent = self.ice
+        self.transmits.extend(agent.transmits)
+        agent.transmits.clear()
+        while agent.events:
+            event = agent.events.popleft()
+            if isinstance(event, ice.LocalCandidate):
+                self._found_local_candidate(event.candidate)
+            elif isinstance(event, ice.AddressChecked):
+                self.events.append(AddressChecked(event.local, event.remote))
+            elif isinstance(event, ice.PairSelected):
+                self._start_dtls(event.pair.rtt, now)
+            elif isinstance(event, ice.IceStateChanged):
+                self._ice_state_changed(event.state, now)
+        self._check_gathering_complete()
+
+    def _ice_state_changed(self, state: ice.IceState, now: float) -> None:
+        if state is ice.IceState.FAILED:
+            was_connected = self.dtls is not None and self.dtls.state is DtlsState.CONNECTED
+            self._end(CloseReason.CONSENT_LOST if was_connected else CloseReason.ICE_FAILED, "", now)
+        else:
+            self._update_connection_state()
+
+    def _start_dtls(self, rtt: float | None, now: float) -> None:
+        if self.dtls is not None or self._agreement is None:
+            return
+        self.dtls = DtlsTransport(
+            certificate=self._certificate,
+            role=DtlsRole.CLIENT if self._agreement.dtls_client else DtlsRole.SERVER,
+            remote_fingerprints=[
+                (fingerprint.algorithm, fingerprint.value)
+                for fingerprint in self._agreement.transport.fingerprints
+            ],
+        )
+        self.dtls.start(now, rtt=rtt)
+        for data in self._held:
+            self.dtls.receive_datagram(data, now)
+        self._held.clear()
+        self._after_dtls(now)
+
+    def _after_dtls(self, now: float) -> None:
+        self._deadline_is_stale = True
+        assert self.dtls is not None
+        self._flush_dtls(self.dtls)
+        while self.dtls.events:
+            event = self.dtls.events.popleft()
+            if isinstance(event, DtlsStateChanged):
+                self._dtls_state_changed(self.dtls, event, now)
+
+    def _flush_dtls(self, dtls: DtlsTransport) -> None:
+        pair = self.ice.selected_pair
+        if pair is not None:
+            self.transmits.extend(Transmit(data, pair.local_base, pair.remote) for data in dtls.datagrams)
+        dtls.datagrams.clear()
+
+    def _dtls_state_changed(self, dtls: DtlsTransport, event: DtlsStateChanged, now: float) -> None:
+        if event.state is DtlsState.CONNECTED:
+            assert dtls.srtp_profile is not None
+            self.media.start(dtls.srtp_profile, dtls.export_srtp_keys(), now)
+            self._update_connection_state()
+            self.events.append(SendersChanged())
+        elif event.state is DtlsState.FAILED:
+            self._end(CloseReason.DTLS_FAILED, event.reason or "", now)
+        elif event.state is DtlsState.CLOSED:
+            self._end(CloseReason.REMOTE, "", now)
+        else:
+            self._update_connection_state()
+
+    def _update_connection_state(self) -> None:
+        """Put ICE and DTLS into one word (W3C "RTCPeerConnectionState")."""
+        dtls_state = DtlsState.NEW if self.dtls is None else self.dtls.state
+        if self.ice.state is ice.IceState.DISCONNECTED:
+            state = ConnectionState.DISCONNECTED
+        elif self.ice.state is ice.IceState.NEW:
+            state = ConnectionState.NEW
+        elif self.ice.state is ice.IceState.CHECKING or dtls_state is not DtlsState.CONNECTED:
+            state = ConnectionState.CONNECTING
+        else:
+            state = ConnectionState.CONNECTED
+        self._set_connection_state(state)
+
+    def _set_connection_state(self, state: ConnectionState) -> None:
+        if state is not self.connection_state:
+            self.connection_state = state
+            self.events.append(ConnectionStateChanged(state))
+
+    # The end
+
+    def close(self, now: float) -> None:
+        """End the session: RTCP BYE and a DTLS close_notify are queued, and nothing after."""
+        self._end(CloseReason.LOCAL, "", now)
+
+    def _end(self, reason: CloseReason, detail: str, now: float) -> None:
+        if self.ended is not None:
+            return
+        # Without consent nothing more may be sent (RFC 7675 §5.1).
+        if reason in (CloseReason.LOCAL, CloseReason.DTLS_FAILED):
+            self.media.close(now)
+            self._after_media()
+            if self.dtls is not None:
+                self.dtls.close(now)
+        if self.dtls is not None:
+            self._flush_dtls(self.dtls)
+        self.ended = SessionEnded(reason, detail)
+        self.ice.close()
+        self.negotiation.close()
+        self._deadline_is_stale = True
+        self._set_connection_state(ConnectionState.FAILED if reason.is_failure else ConnectionState.CLOSED)
+        self.events.append(SignalingStateChanged(SignalingState.CLOSED))
+        self.events.append(self.ended)
