@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 MEDIA_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 
-PAGE_FILES = {"/": "index.html", "/player.js": "player.js", "/style.css": "style.css"}
+PAGE_FILES = {name: name.strip("/") or "index.html" for name in ("/", "/player.js", "/whep.js", "/style.css")}
 """What is served, by path."""
 
 PAGE_PATHS = frozenset(PAGE_FILES)
