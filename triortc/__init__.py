@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from triortc.handles import WrongRunError
-    from triortc.media.errors import MediaError
     from triortc.media.local_track import LocalTrack
     from triortc.media.open import Media, open_media
     from triortc.media.source import (
         H264,
         VP8,
         Camera,
+        MediaError,
         MediaFile,
         Microphone,
         Opus,
@@ -46,13 +46,14 @@ if TYPE_CHECKING:
     from triortc.signaling.negotiate import negotiate
     from triortc.signaling.serve import serve_peers
     from triortc.signaling.websocket import WebSocketSignaling, open_websocket_signaling
-    from triortc.web.server import serve_broadcast
+    from triortc.web.broadcast import Broadcast, serve_broadcast
 
 __version__ = "0.1.0"
 
 __all__ = [
     "H264",
     "VP8",
+    "Broadcast",
     "Camera",
     "Certificate",
     "CloseReason",
@@ -97,10 +98,18 @@ __all__ = [
 
 _HOMES = {
     "triortc.handles": ("WrongRunError",),
-    "triortc.media.errors": ("MediaError",),
     "triortc.media.local_track": ("LocalTrack",),
     "triortc.media.open": ("Media", "open_media"),
-    "triortc.media.source": ("Camera", "H264", "MediaFile", "Microphone", "Opus", "TestPattern", "VP8"),
+    "triortc.media.source": (
+        "Camera",
+        "H264",
+        "MediaError",
+        "MediaFile",
+        "Microphone",
+        "Opus",
+        "TestPattern",
+        "VP8",
+    ),
     "triortc.net.mux": ("SharedPort", "open_shared_port"),
     "triortc.peer.config": ("IceServer", "PeerConfig"),
     "triortc.peer.errors": ("IceFailed", "PeerClosed", "PeerFailed"),
@@ -127,7 +136,7 @@ _HOMES = {
     "triortc.signaling.negotiate": ("negotiate",),
     "triortc.signaling.serve": ("serve_peers",),
     "triortc.signaling.websocket": ("WebSocketSignaling", "open_websocket_signaling"),
-    "triortc.web.server": ("serve_broadcast",),
+    "triortc.web.broadcast": ("Broadcast", "serve_broadcast"),
 }
 
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -409,7 +409,7 @@ class Peer(RunBound):
         if ended is None:
             return
         if ended.reason is CloseReason.ICE_FAILED:
-            raise IceFailed(ended.reason, self._session.ice.describe_pairs())
+            raise IceFailed(ended.reason, tuple(map(str, self._session.ice.candidate_pairs)))
         if ended.reason.is_failure:
             raise PeerFailed(ended.reason, ended.detail)
         raise PeerClosed(ended.reason)
