@@ -76,7 +76,7 @@ class Negotiation:
         self._pending_remote: RemoteTransport | None = None
         self._created: dict[str, ParsedDescription] = {}
         self._planned: tuple[SectionPlan, ...] = ()
-        self._agreed: tuple[str, str] | None = None
+        self._agreed: RemoteTransport | None = None
         self._dtls_client: bool | None = None
 
     # What the application asks for
@@ -178,13 +178,13 @@ class Negotiation:
         """Return an answer to the remote offer; nothing changes until it is set.
 
         Raises:
-          NoCommonCodec: if none of the offer's media sections can be served.
+          NoCommonCodec: if nothing of the offer can be served, for lack of a codec.
         """
         self._require(SignalingState.HAVE_REMOTE_OFFER)
-        assert self._pending_remote is not None
         if not any(plan.accepted for plan in self._pending):
-            plan = self._pending[0]
-            raise NoCommonCodec(plan.mid, f"no media section of the offer can be served: {plan.refusal}")
+            for plan in self._pending:
+                if plan.no_common_codec:
+                    raise NoCommonCodec(plan.mid, f"the offer cannot be served: {plan.refusal}")
         setup = "active" if self._answers_as_client(self._pending_remote) else "passive"
         media = tuple(
             describe_media(plan, self._transport, setup, self.cname) if plan.accepted else reject(plan)
@@ -192,11 +192,11 @@ class Negotiation:
         )
         return self._remember("answer", media, self._pending)
 
-    def _answers_as_client(self, remote: RemoteTransport) -> bool:
+    def _answers_as_client(self, remote: RemoteTransport | None) -> bool:
         if self._dtls_client is not None:
             return self._dtls_client
         # Chromium as a DTLS client takes our preferred SRTP profile; as a server it does not.
-        return remote.active is False
+        return remote is not None and remote.active is False
 
     def _remember(
         self,
@@ -221,7 +221,7 @@ class Negotiation:
         """Apply a description made by :meth:`create_offer` or :meth:`create_answer`.
 
         Returns:
-          the agreement when it finishes an exchange.
+          the agreement when it finishes an exchange in which anything is served.
         """
         if description.type == "rollback":
             self._roll_back()
@@ -244,7 +244,6 @@ class Negotiation:
             self._associate(self._pending)
             self.state = SignalingState.HAVE_LOCAL_OFFER
             return None
-        assert self._pending_remote is not None
         self._associate(self._pending)
         return self._finish(
             self._pending_remote, offered=False, client=self._answers_as_client(self._pending_remote)
@@ -266,7 +265,7 @@ class Negotiation:
         """Apply a remote offer or answer.
 
         Returns:
-          the agreement when it finishes an exchange.
+          the agreement when it finishes an exchange in which anything is served.
 
         Raises:
           RemoteProtocolError: if the description breaks the protocol; nothing has changed.
@@ -297,7 +296,7 @@ class Negotiation:
         self._pending, self._pending_remote = plans, transport
         self.state = SignalingState.HAVE_REMOTE_OFFER
 
-    def _take_answer(self, parsed: ParsedDescription) -> Agreement:
+    def _take_answer(self, parsed: ParsedDescription) -> Agreement | None:
         if len(parsed.media) != len(self._pending):
             raise RemoteProtocolError("the answer has not as many media sections as the offer")
         check_sections(parsed, self._pending)
@@ -305,10 +304,14 @@ class Negotiation:
         transport = read_transport(parsed, plans)
         self._refuse_restart(transport)
         self._pending = plans
-        return self._finish(transport, offered=True, client=transport.active is False)
+        return self._finish(
+            transport, offered=True, client=transport is not None and transport.active is False
+        )
 
-    def _refuse_restart(self, transport: RemoteTransport) -> None:
-        if self._agreed is not None and (transport.ufrag, transport.pwd) != self._agreed:
+    def _refuse_restart(self, transport: RemoteTransport | None) -> None:
+        if self._agreed is None or transport is None:
+            return
+        if (transport.ufrag, transport.pwd) != (self._agreed.ufrag, self._agreed.pwd):
             raise RemoteProtocolError("an ICE restart is not supported")
 
     # Committing
@@ -318,18 +321,20 @@ class Negotiation:
             if plan.transceiver is not None:
                 plan.transceiver.mid = plan.mid
 
-    def _finish(self, transport: RemoteTransport, *, offered: bool, client: bool) -> Agreement:
+    def _finish(self, transport: RemoteTransport | None, *, offered: bool, client: bool) -> Agreement | None:
         for plan in self._pending:
             if plan.transceiver is not None:
                 self._commit(plan, plan.transceiver)
         self._sections, self._pending = self._pending, ()
         self._pending_remote = None
-        self._agreed = (transport.ufrag, transport.pwd)
-        if self._dtls_client is None:
-            self._dtls_client = client
         self._stable_local = (self._local, self._local_type)
         self._stable_remote = self._remote
         self.state = SignalingState.STABLE
+        if transport is None:
+            return None
+        self._agreed = transport
+        if self._dtls_client is None:
+            self._dtls_client = client
         return Agreement(transport, offered=offered, dtls_client=self._dtls_client)
 
     def _commit(self, plan: SectionPlan, transceiver: Transceiver) -> None:

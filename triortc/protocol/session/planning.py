@@ -34,14 +34,16 @@ class RemoteTransport:
     active: bool | None
 
 
-def read_transport(parsed: ParsedDescription, plans: Sequence[SectionPlan]) -> RemoteTransport:
-    """Return the transport of the bundle: that of its first accepted media section.
+def read_transport(parsed: ParsedDescription, plans: Sequence[SectionPlan]) -> RemoteTransport | None:
+    """Return the transport of the bundle: that of its first accepted media section, if there is one.
 
     Raises:
       RemoteProtocolError: if credentials or fingerprints are missing, or ``a=setup`` is no choice.
     """
     pairs = zip(parsed.media, plans, strict=True)
-    media = next((media for media, plan in pairs if plan.accepted), parsed.media[0])
+    media = next((media for media, plan in pairs if plan.accepted), None)
+    if media is None:
+        return None
     if not media.ice_ufrag or not media.ice_pwd:
         raise RemoteProtocolError("the description has no ICE credentials")
     if not media.fingerprints:
@@ -156,11 +158,10 @@ def _match(
     for transceiver in transceivers:
         if transceiver.mid == mid:
             return transceiver
-    if not media.direction.receives:
-        return None
     taken = [plan.transceiver for plan in before]
     for transceiver in transceivers:
-        if transceiver.mid is None and transceiver.kind == media.kind and transceiver not in taken:
+        free = transceiver.mid is None and transceiver.kind == media.kind and transceiver not in taken
+        if free and transceiver.agreed_direction(media.direction) is not Direction.INACTIVE:
             return transceiver
     return None
 
@@ -171,7 +172,7 @@ def _agree(plan: SectionPlan, media: MediaDescription, transceiver: Transceiver 
     codecs = match_codecs(transceiver.capabilities, media.codecs)
     if not codecs:
         names = "/".join(capability.name for capability in transceiver.capabilities)
-        return replace(plan, refusal=f"it does not know {names}")
+        return replace(plan, refusal=f"it does not know {names}", no_common_codec=True)
     return replace(
         plan,
         transceiver=transceiver,

@@ -42,6 +42,7 @@ class SectionPlan:
       mid_extension_id: the id of the mid header extension, or None.
       remote_direction: the remote's direction, None while it has not answered.
       refusal: why it is rejected, or None.
+      no_common_codec: whether that is for lack of a codec.
     """
 
     mid: str
@@ -54,6 +55,7 @@ class SectionPlan:
     mid_extension_id: int | None = None
     remote_direction: Direction | None = None
     refusal: str | None = None
+    no_common_codec: bool = False
 
     @property
     def accepted(self) -> bool:
