@@ -73,7 +73,8 @@ class ReceiveStream:
         """
         self.packets_received += 1
         self.bytes_received += size
-        self._received += self._advance(sequence)
+        if self._advance(sequence):
+            self._received += 1
         if self.last_packet_time is not None:
             self._update_jitter(distance32(timestamp, self._last_timestamp), now - self.last_packet_time)
         self._last_timestamp = timestamp

@@ -201,7 +201,7 @@ class SendStream:
       total_round_trip_time: the sum of all, seconds.
       round_trip_time_measurements: how many there were.
       remote_packets_lost: in all, as the remote side counts.
-      remote_fraction_lost: since its last report but one, 0…1.
+      remote_fraction_lost: between its last two reports, 0…1.
       remote_jitter: as it measures, seconds.
     """
 
@@ -432,7 +432,7 @@ def _mid_extension(mid: str, id: int | None) -> bytes:
 def _lay(packets: bytes, scratch: Scratch) -> tuple[Scratch, int]:
     """Copy *packets* into a scratch; return which one, and where."""
     size = len(packets)
-    scratch = scratch.reserve(size)
+    scratch = scratch.with_room(size)
     start = scratch.used
     scratch.used = end = start + size
     scratch.buffer[start:end] = packets

@@ -60,8 +60,8 @@ class Scratch:
         """Take back all that was lent."""
         self.used = 0
 
-    def reserve(self, size: int) -> "Scratch":
-        """Return a scratch with *size* free bytes from its ``used`` on.
+    def with_room(self, size: int) -> "Scratch":
+        """Return a scratch that has *size* free bytes from its ``used`` on.
 
         This one, or a fresh one that lives as long as a view into it.
         """
