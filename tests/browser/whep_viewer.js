@@ -24,8 +24,8 @@ async ({ codec, audio }) => {
   await peer.setRemoteDescription({ type: "answer", sdp });
   await pictured;
   window.leave = async () => {
-    peer.close();
     const { status } = await fetch(new URL(response.headers.get("Location"), response.url), { method: "DELETE" });
+    peer.close();
     return status;
   };
   return { firstFrame: (performance.now() - post) / 1000, hasEtag: response.headers.has("ETag") };
