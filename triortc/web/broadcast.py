@@ -1,7 +1,7 @@
 """One source, many browsers: the page, WHEP and statistics on one TCP port."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_address
@@ -17,7 +17,7 @@ from triortc.nursery import open_bare_nursery
 from triortc.peer.open import open_peer
 from triortc.peer.peer import Peer
 
-from .access import Access, url_host
+from .access import Access, normal_origin, url_host
 from .app import logger, make_app
 from .server import open_listeners, serve_http
 from .stats import LoopLag
@@ -152,12 +152,13 @@ async def serve_broadcast(
       OSError: a port cannot be bound.
       ValueError: an origin is none, or *token* and *public* are given.
     """
+    origins = [normal_origin(origin) for origin in allow_origin]
     with _closing(await open_listeners(host, port)) as listeners:
         addresses = [listener.socket.getsockname()[0] for listener in listeners]
         port = listeners[0].socket.getsockname()[1]
-        access = Access.for_server(addresses, port, token=token, public=public, allow_origin=allow_origin)
+        access = Access.for_server(addresses, port, token=token, public=public, allow_origin=origins)
         lag = LoopLag()
-        async with open_shared_port(udp_port) as shared, open_bare_nursery() as nursery:
+        async with _open_port(udp_port) as shared, open_bare_nursery() as nursery:
             viewers = Viewers(
                 nursery,
                 partial(_open_viewer, shared),
@@ -192,6 +193,17 @@ def reachable(bound: Iterable[str]) -> list[str]:
         else:
             found[address] = None
     return sorted(found, key=lambda address: (ip_address(address).is_loopback, ":" in address))
+
+
+@asynccontextmanager
+async def _open_port(udp_port: int) -> AsyncIterator[SharedPort]:
+    async with AsyncExitStack() as stack:
+        try:
+            shared = await stack.enter_async_context(open_shared_port(udp_port))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise OSError(error.errno, f"cannot use UDP port {udp_port}: {reason}") from error
+        yield shared
 
 
 def _open_viewer(shared: SharedPort) -> AbstractAsyncContextManager[Peer]:

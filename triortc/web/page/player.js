@@ -52,6 +52,7 @@ async function watch() {
     for await (const figures of viewing.figures()) showFigures(figures);
   } finally {
     viewing.leave();
+    showFigures({});
   }
 }
 

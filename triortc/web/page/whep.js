@@ -40,20 +40,34 @@ export class Viewing {
     this.#resource = new URL(response.headers.get("Location"), response.url);
     this.#etag = response.headers.get("ETag");
     await this.#peer.setRemoteDescription({ type: "answer", sdp: text });
-    await this.#patch();
+    this.#patch();
   }
 
   /** Yields figures each second, until the connection is lost. */
   async *figures() {
+    const lost = this.#lost();
     let before = summarize(await this.#peer.getStats());
     for (let silent = 0; silent < (before.bytes ? SILENCE : PATIENCE); ) {
-      await new Promise((resolve) => setTimeout(resolve, 1000));
-      if (["failed", "closed"].includes(this.#peer.connectionState)) return;
+      const second = new Promise((resolve) => setTimeout(resolve, 1000));
+      if (await Promise.race([second, lost])) return;
       const now = summarize(await this.#peer.getStats());
       silent = now.bytes === before.bytes ? silent + 1 : 0;
       yield difference(before, now);
       before = now;
     }
+  }
+
+  // Resolves to true. A server that ends says so by closing DTLS, long before ICE could notice.
+  #lost() {
+    return new Promise((resolve) => {
+      const dtls = this.#peer.getReceivers()[0].transport;
+      dtls?.addEventListener("statechange", () => {
+        if (dtls.state !== "closed") return;
+        this.#resource = null; // the server knows
+        resolve(true);
+      });
+      this.#peer.addEventListener("connectionstatechange", () => this.#peer.connectionState === "failed" && resolve(true));
+    });
   }
 
   get hasAudio() {
