@@ -53,6 +53,6 @@ def test_a_page_that_is_left_is_forgotten_at_once(browser: Browser) -> None:
 def test_the_page_fits_the_screen(browser: Browser, page: Page, name: str, width: int, height: int) -> None:
     page.resize(width, height)
     page.wait(IS_LIVE)
-    page.wait("() => document.querySelector('video').currentTime > 1")
+    page.wait("() => parseInt(document.getElementById('motion').textContent) > 0")
     page.screenshot(SCREENSHOTS / f"{browser.name}-{name}.png")
     assert page.evaluate("() => document.documentElement.scrollWidth - innerWidth") <= 0

@@ -14,6 +14,15 @@ pytestmark = pytest.mark.interop
 VIEWERS = Path(__file__).parent / "aiortc_viewers.py"
 
 
+def test_a_viewer_that_vanishes_is_forgotten() -> None:
+    with Broadcast("test") as broadcast:
+        command = [sys.executable, VIEWERS, broadcast.url + "whep", "1"]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as viewer:
+            broadcast.wait_viewers(1, state="connected")
+            viewer.kill()
+        broadcast.wait_viewers(0, seconds=35)
+
+
 def test_twelve_viewers_join_a_moment_apart_and_leave(measured: Callable[[str], None]) -> None:
     with Broadcast("test") as broadcast:
         viewers = subprocess.run(

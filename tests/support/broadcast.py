@@ -50,11 +50,14 @@ class Broadcast:
         with urllib.request.urlopen(self.url + "stats", timeout=5) as response:
             return json.load(response)
 
-    def wait_viewers(self, count: int, *, seconds: float = 10) -> None:
-        """Wait until `/stats` counts *count* viewers."""
+    def wait_viewers(self, count: int, *, state: str | None = None, seconds: float = 10) -> None:
+        """Wait until `/stats` counts *count* viewers, all of them in *state* when one is given."""
         deadline = time.monotonic() + seconds
-        while (seen := len(self.statistics()["viewers"])) != count:
-            assert time.monotonic() < deadline, f"{seen} viewers, not {count}"
+        while True:
+            seen = [viewer["state"] for viewer in self.statistics()["viewers"]]
+            if len(seen) == count and all(state in (None, each) for each in seen):
+                return
+            assert time.monotonic() < deadline, f"not {count} viewers but {seen}"
             time.sleep(0.05)
 
     def _wait_started(self, *, seconds: float) -> None:
