@@ -59,7 +59,7 @@ def test_figures_are_told_in_words() -> None:
         "viewers": "2",
         "sending": "2.0 Mbit/s",
         "encoder": "5.0 ms a frame",
-        "dropped": "1 frames, 4 packets",
+        "dropped": "1 frame, 4 packets",
         "loop": "2.1 ms late",
     }
     assert describe(before, before, 1.0)["encoder"] == "idle"

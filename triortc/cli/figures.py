@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 INTERVAL = 1.0
 """Seconds between two looks."""
 
+WIDTHS = {"viewers": 7, "sending": 11, "encoder": 15, "dropped": 20, "loop": 13}
+"""Columns of the row, wide enough not to move from second to second."""
+
 
 class Display(Protocol):
     """Where figures are shown."""
@@ -70,7 +73,7 @@ def describe(before: BroadcastStatistics, now: BroadcastStatistics, seconds: flo
         "viewers": str(now.viewers),
         "sending": format_bitrate((now.bytes_sent - before.bytes_sent) * 8 / seconds),
         "encoder": f"{busy / frames * 1000:.1f} ms a frame" if frames else "idle",
-        "dropped": f"{now.frames_dropped} frames, {now.datagrams_dropped} packets",
+        "dropped": f"{_count(now.frames_dropped, 'frame')}, {_count(now.datagrams_dropped, 'packet')}",
         "loop": f"{now.loop_lag * 1000:.1f} ms late",
     }
 
@@ -79,11 +82,15 @@ def draw_row(figures: dict[str, str]) -> "Table":
     """Return the figures as a row under their names."""
     from rich.table import Table
 
-    table = Table(box=None, padding=(0, 4, 0, 0), header_style="dim")
-    for name in figures:
-        table.add_column(name, no_wrap=True)
-    table.add_row(*figures.values(), style="bold")
+    table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim")
+    for name, width in WIDTHS.items():
+        table.add_column(name, no_wrap=True, min_width=width)
+    table.add_row(*map(figures.__getitem__, WIDTHS), style="bold")
     return table
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def format_bitrate(bits: float) -> str:

@@ -16,6 +16,7 @@ from triortc.net.mux import SharedPort, open_shared_port
 from triortc.nursery import open_bare_nursery
 from triortc.peer.open import open_peer
 from triortc.peer.peer import Peer
+from triortc.protocol.ice.candidate import parse_candidate_untrusted
 
 from .access import Access, normal_origin, url_host
 from .app import logger, make_app
@@ -152,6 +153,7 @@ async def serve_broadcast(
       OSError: a port cannot be bound.
       ValueError: an origin is none, or *token* and *public* are given.
     """
+    _load_ice()
     origins = [normal_origin(origin) for origin in allow_origin]
     with _closing(await open_listeners(host, port)) as listeners:
         addresses = [listener.socket.getsockname()[0] for listener in listeners]
@@ -204,6 +206,11 @@ async def _open_port(udp_port: int) -> AsyncIterator[SharedPort]:
             reason = error.strerror or str(error)
             raise OSError(error.errno, f"cannot use UDP port {udp_port}: {reason}") from error
         yield shared
+
+
+def _load_ice() -> None:
+    # aioice is loaded when it is first needed, and takes 0.1 s: the first viewer's join would hold the loop.
+    parse_candidate_untrusted("1 1 udp 1 127.0.0.1 9 typ host")
 
 
 def _open_viewer(shared: SharedPort) -> AbstractAsyncContextManager[Peer]:
