@@ -2,7 +2,7 @@ import pytest
 import trio
 from web_fakes import BASE, OFFER, SDP, local_access, open_web, remote_access, watch
 
-from triortc.web.access import Access, normal_origin
+from triortc.access import Access, normal_origin
 
 PAGE = "https://example.org"
 

@@ -7,12 +7,12 @@ from typing import Any
 import httpx
 import trio
 
+from triortc.access import Access
 from triortc.isolation import Isolation
 from triortc.protocol.ice.candidate import IceCandidate
 from triortc.protocol.sdp.description import SessionDescription
 from triortc.protocol.session.events import ConnectionState
 from triortc.protocol.wire.errors import RemoteProtocolError
-from triortc.web.access import Access
 from triortc.web.app import logger, make_app
 from triortc.web.stats import LoopLag
 from triortc.web.viewers import Viewers

@@ -10,9 +10,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from triortc.access import Access
 from triortc.isolation import Isolation
 
-from .access import Access
 from .assets import PAGE_PATHS, page_routes
 from .guard import Guard
 from .stats import LoopLag, Stats

@@ -8,6 +8,7 @@ from ipaddress import ip_address
 
 import trio
 
+from triortc.access import Access, normal_origin, url_host
 from triortc.isolation import Isolation
 from triortc.media.local_track import LocalTrack
 from triortc.media.open import Media
@@ -18,7 +19,6 @@ from triortc.peer.open import open_peer
 from triortc.peer.peer import Peer
 from triortc.protocol.ice.candidate import parse_candidate_untrusted
 
-from .access import Access, normal_origin, url_host
 from .app import logger, make_app
 from .server import open_listeners, serve_http
 from .stats import LoopLag

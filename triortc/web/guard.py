@@ -4,9 +4,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from triortc.access import Access, Refusal
 from triortc.isolation import Isolation
 
-from .access import Access, Refusal
 from .server import HEADERS_LIMIT
 
 PREFLIGHT_AGE = 600
