@@ -24,6 +24,7 @@ class PairState(enum.Enum):
 
 UNDER_WAY = frozenset({PairState.WAITING, PairState.IN_PROGRESS})
 UNDECIDED = UNDER_WAY | {PairState.FROZEN}
+_RESTING = frozenset({PairState.FROZEN, PairState.WAITING})
 
 
 class CandidatePair:
@@ -43,7 +44,7 @@ class CandidatePair:
       heard_at: when the last authentic check of the remote came over the pair.
       nominated_at: when it was last nominated; None when it never was.
       rtt: smoothed round trip in seconds, or None.
-      sends: checks sent since the last answer.
+      sends: checks sent since the remote was heard of last, but for consent checks.
       is_checked: whether ``remote`` has proven to be the peer: it sent an authentic check or
         answered one of ours.
       check_id: transaction id of the latest check that is not for consent.
@@ -151,8 +152,8 @@ class Checklist:
     def __len__(self) -> int:
         return len(self._pairs)
 
-    def __contains__(self, pair: CandidatePair) -> bool:
-        return self._pairs.get((pair.local_base, pair.remote)) is pair
+    def __contains__(self, pair: CandidatePair | None) -> bool:
+        return pair is not None and self._pairs.get((pair.local_base, pair.remote)) is pair
 
     def get(self, local: Address, remote: Address) -> CandidatePair | None:
         """Return the pair of these addresses."""
@@ -191,41 +192,32 @@ class Checklist:
         self._triggered.pop(pair, None)
 
     def trigger(self, pair: CandidatePair) -> None:
-        """Check *pair* before all others that are not triggered yet (RFC 8445 §6.1.4.1)."""
+        """Check *pair*, whose remote was heard of, before all that are not triggered (RFC 8445 §6.1.4.1)."""
         pair.state = PairState.WAITING
+        pair.sends = 0
         self._triggered.setdefault(pair)
 
     def has_work(self, *, only_triggered: bool) -> bool:
         """Return whether :meth:`next_check` has a pair."""
         if self._triggered or only_triggered:
             return bool(self._triggered)
-        return bool(self._waiting() or self._thaw())
+        return any(pair.state in _RESTING for pair in self)
 
     def next_check(self, *, only_triggered: bool) -> CandidatePair | None:
-        """Return the pair to check now (RFC 8445 §6.1.4.2), or None."""
+        """Return the pair to check now (RFC 8445 §6.1.4.2), or None.
+
+        A frozen pair's turn comes when none is waiting. The RFC would hold it back until its kin
+        has failed, seconds later: with one component nothing is to be learned by that, and a
+        remote that gives all candidates one foundation would be checked one by one.
+        """
         if self._triggered:
-            return self._pop_oldest()
+            pair = next(iter(self._triggered))
+            del self._triggered[pair]
+            return pair
         if only_triggered:
             return None
-        waiting = self._waiting() or self._thaw()
-        return max(waiting, key=_priority, default=None)
-
-    def _pop_oldest(self) -> CandidatePair:
-        pair = next(iter(self._triggered))
-        del self._triggered[pair]
-        return pair
-
-    def _waiting(self) -> list[CandidatePair]:
-        return [pair for pair in self if pair.state is PairState.WAITING]
-
-    def _thaw(self) -> list[CandidatePair]:
-        """Let the best frozen pair of each foundation that rests wait."""
-        busy = {pair.foundation for pair in self if pair.state in UNDER_WAY}
-        for pair in sorted(self, key=_priority, reverse=True):
-            if pair.state is PairState.FROZEN and pair.foundation not in busy:
-                pair.state = PairState.WAITING
-                busy.add(pair.foundation)
-        return self._waiting()
+        resting = (pair for pair in self if pair.state in _RESTING)
+        return max(resting, key=lambda pair: (pair.state is PairState.WAITING, pair.priority), default=None)
 
     def succeed(self, pair: CandidatePair, now: float, round_trip: float | None) -> None:
         """Note the answer to a check of *pair*, and let its kin be checked (RFC 8445 §7.2.5.3.3)."""

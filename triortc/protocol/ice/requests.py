@@ -14,7 +14,7 @@ from .events import IceCounters
 from .transaction import Transaction, Transactions
 
 MAX_CHECKS = 7
-"""Sends to a pair without an answer; after that, each authentic check from there earns it one."""
+"""Sends to a pair without an answer; an authentic check from there lets the count begin anew."""
 
 CHECK_INTERVAL = 0.25
 """Seconds before a check is sent again for the first time, at least."""
@@ -89,8 +89,9 @@ class Requests:
         earlier = self._transactions.find(pair.check_id, pair.local_base, pair.remote)
         if earlier is not None:
             earlier.stop_sending()
-        limit = max(1, MAX_CHECKS - pair.sends)
+        limit = MAX_CHECKS - pair.sends
         pair.check_id = self._send_check(check, now, interval=max(CHECK_INTERVAL, interval), limit=limit)
+        pair.sends += 1
 
     def check_consent(self, check: Check, now: float) -> None:
         """Check the selected pair once; consent checks are not sent again (RFC 7675 §5.1)."""
@@ -115,7 +116,6 @@ class Requests:
     def _send(self, transaction: Transaction[Check | None], now: float) -> None:
         if transaction.subject is not None:
             self._counters.requests_sent += 1
-            transaction.subject.pair.sends += 1
         self._transmits.append(self._transactions.send(transaction, now))
 
     def find(self, identity: bytes, local: Address, remote: Address) -> Transaction[Check | None] | None:
@@ -147,6 +147,8 @@ class Requests:
         for transaction in self._transactions.expired(now):
             if transaction.sends < transaction.limit:
                 self._send(transaction, now)
+                if transaction.subject is not None:
+                    transaction.subject.pair.sends += 1
             else:
                 self._note_end(transaction)
                 given_up.append(transaction)

@@ -102,7 +102,7 @@ class Selection:
 
     def nominate(self, now: float) -> None:
         """As the controlling agent, nominate a pair if it is time to."""
-        if not self._pairing.controlling or self.nominating is not None:
+        if not self._pairing.controlling or self.nominating in self._checklist:
             return
         nominee = self._find_nominee(now)
         if nominee is None:
