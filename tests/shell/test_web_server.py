@@ -23,6 +23,7 @@ async def say_much(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def refuse_unread(scope: Scope, receive: Receive, send: Send) -> None:
+    await trio.sleep(0.1)  # the body piles up
     await send({"type": "http.response.start", "status": 413, "headers": [(b"content-length", b"0")]})
     await send({"type": "http.response.body"})
 

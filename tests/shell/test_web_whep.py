@@ -1,8 +1,10 @@
+from collections.abc import AsyncIterator
+
 import pytest
 import trio
 from web_fakes import ANSWER, BASE, FRAGMENT, OFFER, SDP, open_web, watch
 
-from triortc.web.whep import BODY_LIMIT, BODY_TIMEOUT
+from triortc.web.whep import BODY_LIMIT, BODY_TIMEOUT, MAX_CHUNKS
 
 TRICKLE = {"Content-Type": "application/trickle-ice-sdpfrag"}
 
@@ -118,14 +120,18 @@ async def test_other_types_and_methods_are_refused(autojump_clock: trio.abc.Cloc
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # httpx leaves its own
 async def test_a_body_has_a_size_and_a_time(autojump_clock: trio.abc.Clock) -> None:
-    async def trickle() -> object:
+    async def trickle() -> AsyncIterator[bytes]:
         yield b"v=0\r\n"
         await trio.sleep(BODY_TIMEOUT * 2)
 
+    async def crumbs() -> AsyncIterator[bytes]:
+        for _ in range(2 * MAX_CHUNKS):
+            yield b"x"
+
     async with open_web() as web, web.client() as client:
         assert (await watch(client, "x" * (BODY_LIMIT + 1))).status_code == 413
-        response = await client.post("/whep", content=trickle(), headers=SDP)  # type: ignore[arg-type]
-        assert response.status_code == 408
+        assert (await client.post("/whep", content=trickle(), headers=SDP)).status_code == 408
+        assert (await client.post("/whep", content=crumbs(), headers=SDP)).status_code == 413
 
 
 async def test_a_full_server_says_when_to_come_again(autojump_clock: trio.abc.Clock) -> None:

@@ -15,7 +15,14 @@ from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import ASGIFramework, ConnectionState
+from hypercorn.typing import (
+    ASGIFramework,
+    ASGIReceiveCallable,
+    ASGISendCallable,
+    ASGISendEvent,
+    ConnectionState,
+    Scope,
+)
 
 from triortc.isolation import Isolation
 
@@ -65,7 +72,7 @@ class _Connections:
     """All that is open now, each connection isolated from the others."""
 
     def __init__(self, app: ASGIFramework) -> None:
-        self._app = ASGIWrapper(app)
+        self._app = ASGIWrapper(_drain_unread(app))
         self._config = _config()
         self._context = WorkerContext(None)
         self._isolation = Isolation(logger, "an HTTP connection", trio.current_time, level=logging.DEBUG)
@@ -77,7 +84,7 @@ class _Connections:
         state = ConnectionState({})
         hypercorn_stream = cast("trio.SSLStream[trio.SocketStream]", connection)
         try:
-            with self._isolation, connection.scope:
+            with self._isolation:
                 await TCPServer(self._app, self._config, self._context, state, hypercorn_stream).run()
         finally:
             self._open.discard(connection)
@@ -92,7 +99,6 @@ class _Connection:
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self.socket = stream.socket
-        self.scope = trio.CancelScope()
         self._stream = stream
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
@@ -100,7 +106,10 @@ class _Connection:
 
     async def send_all(self, data: bytes) -> None:
         with trio.move_on_after(SEND_TIMEOUT) as timeout:
-            await self._stream.send_all(data)
+            try:
+                await self._stream.send_all(data)
+            except trio.BusyResourceError:  # hypercorn's reading task is closing it just now
+                raise trio.BrokenResourceError("the connection is being closed") from None
         if timeout.cancelled_caught:
             self.abort()
             raise trio.BrokenResourceError("the client does not read")
@@ -109,12 +118,37 @@ class _Connection:
         await self._stream.send_eof()
 
     async def aclose(self) -> None:
-        # A request body nobody reads any more would hold hypercorn's reading task for ever.
-        self.scope.cancel()
         await self._stream.aclose()
 
     def abort(self) -> None:
         self.socket.close()
+
+
+def _drain_unread(app: ASGIFramework) -> ASGIFramework:
+    """Take what is left of a request's body while its response ends.
+
+    hypercorn (0.18) tells an application of its own end through the same bounded queue as the
+    body: with ten unread chunks in it, both its tasks would wait for each other for ever.
+    """
+
+    async def drained(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        async def send_and_drain(message: ASGISendEvent) -> None:
+            if message["type"] != "http.response.body" or message.get("more_body"):
+                await send(message)
+                return
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_drain, receive)
+                await send(message)
+                nursery.cancel_scope.cancel()
+
+        await app(scope, receive, send_and_drain)
+
+    return drained
+
+
+async def _drain(receive: ASGIReceiveCallable) -> None:
+    while True:
+        await receive()
 
 
 def _config() -> Config:
