@@ -5,6 +5,7 @@ import trio
 import trio.testing
 from support.virtual_network import VirtualEndpoint, VirtualNetwork
 
+from triortc.handles import WrongRunError
 from triortc.net.endpoint import using_network
 from triortc.net.mux import MAX_ROUTES, MAX_TRANSACTIONS, SharedPort, open_shared_port
 from triortc.protocol.ice.stun import binding_success, connectivity_check
@@ -54,7 +55,7 @@ def sort(port: SharedPort, local: Address, *datagrams: bytes, remote: Address = 
     port.sort_untrusted(local, [(data, remote) for data in datagrams])
 
 
-def test_requests_go_to_whom_they_name() -> None:
+async def test_requests_go_to_whom_they_name() -> None:
     port, local = make_port()
     alice, bob = RecordingSink(), RecordingSink()
     port.attach("alice", alice)
@@ -65,7 +66,7 @@ def test_requests_go_to_whom_they_name() -> None:
     assert bob.bursts == [(local, [(second, REMOTE)])]
 
 
-def test_a_restart_adds_a_name() -> None:
+async def test_a_restart_adds_a_name() -> None:
     port, local = make_port()
     sink = RecordingSink()
     port.attach("before", sink).add_ufrag("after")
@@ -73,14 +74,14 @@ def test_a_restart_adds_a_name() -> None:
     assert len(sink.take()) == 2
 
 
-def test_a_name_belongs_to_one_member() -> None:
+async def test_a_name_belongs_to_one_member() -> None:
     port, _ = make_port()
     port.attach("alice", RecordingSink())
     with pytest.raises(LocalProtocolError):
         port.attach("alice", RecordingSink())
 
 
-def test_requests_without_a_known_name_reach_nobody() -> None:
+async def test_requests_without_a_known_name_reach_nobody() -> None:
     port, local = make_port()
     sink = RecordingSink()
     port.attach("alice", sink)
@@ -122,7 +123,7 @@ async def test_only_the_latest_requests_of_a_member_are_remembered() -> None:
     assert len(calm.take()) == 1
 
 
-def test_media_follows_the_checked_address() -> None:
+async def test_media_follows_the_checked_address() -> None:
     port, local = make_port()
     sink = RecordingSink()
     member = port.attach("alice", sink)
@@ -134,7 +135,7 @@ def test_media_follows_the_checked_address() -> None:
     assert port.statistics.unrouted == 2
 
 
-def test_a_browser_that_comes_back_from_the_same_port_is_the_newer_member() -> None:
+async def test_a_browser_that_comes_back_from_the_same_port_is_the_newer_member() -> None:
     port, local = make_port()
     old, new = RecordingSink(), RecordingSink()
     older, newer = port.attach("old", old), port.attach("new", new)
@@ -149,7 +150,7 @@ def test_a_browser_that_comes_back_from_the_same_port_is_the_newer_member() -> N
     assert port.statistics.routes_taken == 1
 
 
-def test_a_member_with_too_many_routes_loses_its_oldest() -> None:
+async def test_a_member_with_too_many_routes_loses_its_oldest() -> None:
     port, local = make_port()
     sink = RecordingSink()
     member = port.attach("alice", sink)
@@ -174,10 +175,12 @@ async def test_a_member_that_left_hears_and_says_nothing() -> None:
     assert sink.take() == []
     assert not member.endpoints[0].send_nowait(Transmit(MEDIA, local, REMOTE))
     assert port.endpoints[0].statistics.datagrams_sent == 0
+    with pytest.raises(trio.ClosedResourceError):
+        member.add_ufrag("restarted")
     port.attach("alice", sink)
 
 
-def test_a_member_that_leaves_during_a_burst_gets_no_more_of_it() -> None:
+async def test_a_member_that_leaves_during_a_burst_gets_no_more_of_it() -> None:
     port, local = make_port()
     second = RecordingSink()
 
@@ -274,3 +277,12 @@ async def test_a_cancelled_block_leaves_nothing() -> None:
             await trio.sleep_forever()
     assert scope.cancelled_caught
     assert host.endpoints == {}
+
+
+def test_a_port_belongs_to_its_own_run() -> None:
+    async def make() -> SharedPort:
+        return make_port()[0]
+
+    port = trio.run(make)
+    with pytest.raises(WrongRunError):
+        port.attach("alice", RecordingSink())

@@ -1,13 +1,15 @@
 """One UDP port for all peers of a broadcast: who gets which datagram."""
 
 import errno
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import trio
 
+from triortc.handles import RunBound
+from triortc.nursery import open_bare_nursery
 from triortc.protocol.ice.stun import is_stun, message_is_request, peek_username_untrusted, transaction_id
 from triortc.protocol.wire.errors import LocalProtocolError
 from triortc.protocol.wire.machine import Address, Transmit
@@ -103,22 +105,35 @@ class MemberEndpoint:
         """Do nothing: the socket belongs to the shared port."""
 
 
+class _Tables:
+    """Who gets what: names, transactions under way, and checked remote addresses by socket."""
+
+    __slots__ = ("routes", "statistics", "transactions", "ufrags")
+
+    def __init__(self, sockets: Iterable[Address]) -> None:
+        self.ufrags: dict[str, SharedPortMember] = {}
+        self.transactions: dict[bytes, SharedPortMember] = {}
+        self.routes: dict[Address, dict[Address, SharedPortMember]] = {local: {} for local in sockets}
+        self.statistics = SharedPortStatistics()
+
+
 class SharedPortMember:
     """One peer's share of a port; made by :meth:`SharedPort.attach`.
 
     Attributes:
       endpoints: the port's sockets, as this member may use them.
       detached: whether the member has left.
+      serial: a later member has a higher one.
     """
 
-    def __init__(self, port: "SharedPort", sink: Sink, serial: int) -> None:
-        self.endpoints = tuple(MemberEndpoint(self, endpoint) for endpoint in port.endpoints)
+    def __init__(self, sockets: Iterable[Endpoint], tables: _Tables, sink: Sink, serial: int) -> None:
+        self.endpoints: tuple[Endpoint, ...] = tuple(MemberEndpoint(self, socket) for socket in sockets)
         self.detached = False
         self.serial = serial
-        self._port = port
         self._sink = sink
+        self._tables = tables
         self._by_local = {endpoint.local: endpoint for endpoint in self.endpoints}
-        # Dictionaries as ordered sets: the first key is the oldest.
+        # What this member has in the tables. Dictionaries as ordered sets: the first key is the oldest.
         self._ufrags: dict[str, None] = {}
         self._transactions: dict[bytes, None] = {}
         self._routes: dict[tuple[Address, Address], None] = {}
@@ -128,8 +143,13 @@ class SharedPortMember:
 
         Raises:
           LocalProtocolError: the fragment is in use.
+          trio.ClosedResourceError: the member has left.
         """
-        self._port.claim_ufrag(ufrag, self)
+        if self.detached:
+            raise trio.ClosedResourceError("this peer has left the shared port")
+        if ufrag in self._tables.ufrags:
+            raise LocalProtocolError("this user name fragment is in use")
+        self._tables.ufrags[ufrag] = self
         self._ufrags[ufrag] = None
 
     def route(self, local: Address, remote: Address) -> None:
@@ -138,29 +158,37 @@ class SharedPortMember:
         To be called for checked addresses only. When two members claim the same pair, it is
         the newer member's: a browser that came back from the same port.
         """
-        if self.detached or not self._port.claim_route(local, remote, self):
+        routes = self._tables.routes[local]
+        holder = routes.get(remote, self)
+        if self.detached or holder.serial > self.serial:
             return
+        if holder is not self:
+            self._tables.statistics.routes_taken += 1
+        routes[remote] = self
         self._routes.pop((local, remote), None)
         self._routes[local, remote] = None
         if len(self._routes) > MAX_ROUTES:
-            oldest = next(iter(self._routes))
-            del self._routes[oldest]
-            self._port.release_route(*oldest, self)
+            self._forget_route(*next(iter(self._routes)))
+
+    def _forget_route(self, local: Address, remote: Address) -> None:
+        del self._routes[local, remote]
+        routes = self._tables.routes[local]
+        if routes.get(remote) is self:
+            del routes[remote]
 
     def note_transaction(self, transaction: bytes) -> None:
         """Let the response to a STUN request come here."""
-        if self.detached or transaction in self._transactions:
+        if self.detached:
             return
+        self._tables.transactions[transaction] = self
         self._transactions[transaction] = None
-        self._port.claim_transaction(transaction, self)
         if len(self._transactions) > MAX_TRANSACTIONS:
-            oldest = next(iter(self._transactions))
-            del self._transactions[oldest]
-            self._port.release_transaction(oldest)
+            self.forget_transaction(next(iter(self._transactions)))
 
     def forget_transaction(self, transaction: bytes) -> None:
-        """A response has come: a second one is nobody's."""
+        """Let no response to it come here: the first one has come, or it was too long ago."""
         self._transactions.pop(transaction, None)
+        self._tables.transactions.pop(transaction, None)
 
     def deliver(self, local: Address, burst: list[tuple[bytes, Address]]) -> None:
         """Count datagrams and hand them to the sink."""
@@ -173,17 +201,15 @@ class SharedPortMember:
         """Leave the port: from now on nothing comes in and nothing goes out."""
         self.detached = True
         for ufrag in self._ufrags:
-            self._port.release_ufrag(ufrag)
-        for transaction in self._transactions:
-            self._port.release_transaction(transaction)
-        for local, remote in self._routes:
-            self._port.release_route(local, remote, self)
+            del self._tables.ufrags[ufrag]
         self._ufrags.clear()
-        self._transactions.clear()
-        self._routes.clear()
+        for transaction in list(self._transactions):
+            self.forget_transaction(transaction)
+        for local, remote in list(self._routes):
+            self._forget_route(local, remote)
 
 
-class SharedPort:
+class SharedPort(RunBound):
     """One UDP port, a socket per local address, and the peers behind it.
 
     A datagram's first byte tells its protocol (RFC 7983 §7). STUN requests go by the user
@@ -197,15 +223,12 @@ class SharedPort:
     """
 
     def __init__(self, endpoints: Sequence[Endpoint]) -> None:
+        super().__init__()
         self.endpoints = tuple(endpoints)
         self.port = self.endpoints[0].local[1]
-        self.statistics = SharedPortStatistics()
         self._attached = 0
-        self._ufrags: dict[str, SharedPortMember] = {}
-        self._transactions: dict[bytes, SharedPortMember] = {}
-        self._routes: dict[Address, dict[Address, SharedPortMember]] = {
-            endpoint.local: {} for endpoint in self.endpoints
-        }
+        self._tables = _Tables(endpoint.local for endpoint in self.endpoints)
+        self.statistics = self._tables.statistics
 
     def __repr__(self) -> str:
         hosts = " ".join(endpoint.local[0] for endpoint in self.endpoints)
@@ -216,50 +239,17 @@ class SharedPort:
 
         Raises:
           LocalProtocolError: the fragment is in use.
+          WrongRunError: the port belongs to another ``trio.run``.
         """
+        self._check_run()
         self._attached += 1
-        member = SharedPortMember(self, sink, self._attached)
+        member = SharedPortMember(self.endpoints, self._tables, sink, self._attached)
         member.add_ufrag(ufrag)
         return member
 
-    def claim_ufrag(self, ufrag: str, member: SharedPortMember) -> None:
-        """Give requests for *ufrag* to *member*."""
-        if ufrag in self._ufrags:
-            raise LocalProtocolError("this user name fragment is in use")
-        self._ufrags[ufrag] = member
-
-    def release_ufrag(self, ufrag: str) -> None:
-        """Give requests for *ufrag* to nobody."""
-        del self._ufrags[ufrag]
-
-    def claim_transaction(self, transaction: bytes, member: SharedPortMember) -> None:
-        """Give the response to *transaction* to *member*."""
-        self._transactions[transaction] = member
-
-    def release_transaction(self, transaction: bytes) -> None:
-        """Give the response to *transaction* to nobody."""
-        self._transactions.pop(transaction, None)
-
-    def claim_route(self, local: Address, remote: Address, member: SharedPortMember) -> bool:
-        """Give what *remote* sends to *local* to *member*, unless a newer member has it."""
-        routes = self._routes[local]
-        holder = routes.get(remote, member)
-        if holder.serial > member.serial:
-            return False
-        if holder is not member:
-            self.statistics.routes_taken += 1
-        routes[remote] = member
-        return True
-
-    def release_route(self, local: Address, remote: Address, member: SharedPortMember) -> None:
-        """Give what *remote* sends to *local* to nobody, if it is *member* that has it."""
-        routes = self._routes[local]
-        if routes.get(remote) is member:
-            del routes[remote]
-
     def sort_untrusted(self, local: Address, burst: list[tuple[bytes, Address]]) -> None:
         """Hand each datagram that came to *local* to the member it is for; never raises."""
-        routes = self._routes[local]
+        routes = self._tables.routes[local]
         batches: dict[SharedPortMember, list[tuple[bytes, Address]]] = {}
         for datagram in burst:
             data, remote = datagram
@@ -288,7 +278,7 @@ class SharedPort:
         if message_is_request(data):
             return self._find_requested(data)
         transaction = transaction_id(data)
-        member = self._transactions.pop(transaction, None)
+        member = self._tables.transactions.get(transaction)
         if member is None:
             self.statistics.unknown_transaction += 1
         else:
@@ -300,14 +290,14 @@ class SharedPort:
         if ufrag is None:
             self.statistics.malformed += 1
             return None
-        member = self._ufrags.get(ufrag)
+        member = self._tables.ufrags.get(ufrag)
         if member is None:
             self.statistics.unknown_ufrag += 1
         return member
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Receive for ever, one task per socket."""
-        async with trio.open_nursery() as nursery:
+        async with open_bare_nursery() as nursery:
             for endpoint in self.endpoints:
                 nursery.start_soon(self._receive, endpoint, name=f"port.receive {endpoint.local[0]}")
             task_status.started()
@@ -340,11 +330,10 @@ async def open_shared_port(
     network = current_network()
     shared = SharedPort(_bind(network, udp_port, addresses or network.addresses()))
     try:
-        with _single_error_bare():
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(shared.run, name="shared port")
-                yield shared
-                nursery.cancel_scope.cancel()
+        async with open_bare_nursery() as nursery:
+            nursery.start_soon(shared.run, name="shared port")
+            yield shared
+            nursery.cancel_scope.cancel()
     finally:
         shared.close()
 
@@ -376,20 +365,3 @@ def _bind_all(network: Network, port: int, hosts: Sequence[str]) -> list[Endpoin
             raise OSError(errno.EADDRNOTAVAIL, "none of the local addresses can be bound")
         undo.pop_all()
     return bound
-
-
-@contextmanager
-def _single_error_bare() -> Iterator[None]:
-    try:
-        yield
-    except BaseExceptionGroup as group:
-        error = group.split(trio.Cancelled)[1]
-        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-            error = error.exceptions[0]
-        if error is None:
-            raise
-        context = error.__context__
-        try:
-            raise error
-        finally:
-            error.__context__ = context

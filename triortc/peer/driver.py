@@ -165,9 +165,9 @@ class Driver:
         if checks:
             with turn as session:
                 session.receive_burst(checks, local, trio.current_time())
-            if len(checks) == len(burst):
-                return
             burst = [datagram for datagram in burst if not is_stun_untrusted(datagram[0])]
+        if not burst:
+            return
         try:
             self._burst_sender.send_nowait((local, burst))
         except trio.WouldBlock:

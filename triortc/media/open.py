@@ -1,0 +1,148 @@
+"""``open_media``: sources in, tracks out."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+import trio
+
+from triortc.handles import RunBound
+from triortc.nursery import open_bare_nursery
+from triortc.protocol.wire.errors import LocalProtocolError
+
+from .capture import Capture
+from .local_track import LocalTrack, TrackStatistics
+from .reader import Reader
+from .source import H264, VP8, Encoding, Kind, Opus, Source
+from .workers import codec_limiter, opened_in_worker, run_in_worker
+
+DEFAULT_VIDEO = VP8()
+DEFAULT_AUDIO = Opus()
+
+
+class Media(RunBound):
+    """Opened sources; born in :func:`open_media` and ended with it.
+
+    Attributes:
+      tracks: every track of every source, in order.
+    """
+
+    def __init__(self, tracks: Iterable[LocalTrack]) -> None:
+        super().__init__()
+        self.tracks = tuple(tracks)
+
+    def __repr__(self) -> str:
+        return f"<Media {' '.join(map(repr, self.tracks))}>"
+
+    @property
+    def video(self) -> LocalTrack | None:
+        """The first video track."""
+        return self._first("video")
+
+    @property
+    def audio(self) -> LocalTrack | None:
+        """The first audio track."""
+        return self._first("audio")
+
+    @property
+    def ended(self) -> bool:
+        """Whether every source has come to its end."""
+        return all(track.ended for track in self.tracks)
+
+    async def wait_ended(self) -> None:
+        """Wait until every source has come to its end: files have one, cameras do not."""
+        self._check_run()
+        for track in self.tracks:
+            await track.wait_ended()
+
+    def statistics(self) -> tuple[TrackStatistics, ...]:
+        """Return what happened so far, track by track."""
+        self._check_run()
+        return tuple(track.statistics() for track in self.tracks)
+
+    def _first(self, kind: Kind) -> LocalTrack | None:
+        return next((track for track in self.tracks if track.kind == kind), None)
+
+
+@asynccontextmanager
+async def open_media(
+    *sources: Source,
+    video: VP8 | H264 | Sequence[VP8 | H264] | None = DEFAULT_VIDEO,
+    audio: Opus | Sequence[Opus] | None = DEFAULT_AUDIO,
+) -> AsyncIterator[Media]:
+    """Open cameras, microphones, files and test patterns, and give their tracks.
+
+    The sources are opened in worker threads before the body begins, and are closed when it
+    has ended, whatever way. Encoders run only while a track has viewers.
+
+    Args:
+      sources: what to read.
+      video: how video may be encoded, the preferred way first; None for no video.
+      audio: how audio may be encoded; None for no audio.
+
+    Raises:
+      MediaError: before the body, when a source cannot be opened or an encoder is missing;
+        out of the body, which is cancelled, when a source or an encoder fails.
+      LocalProtocolError: when there is no source, or an encoding is of the wrong kind.
+    """
+    if not sources:
+        raise LocalProtocolError("open_media() wants at least one source")
+    encodings = {"video": _encodings("video", video), "audio": _encodings("audio", audio)}
+    async with AsyncExitStack() as stack:
+        await run_in_worker(
+            partial(_check_encoders, [*encodings["video"], *encodings["audio"]]), codec_limiter()
+        )
+        opened: list[tuple[Source, Reader, trio.CapacityLimiter]] = []
+        for source in sources:
+            limiter = trio.CapacityLimiter(1)
+            reader = await stack.enter_async_context(opened_in_worker(source.open, limiter))
+            opened.append((source, reader, limiter))
+        async with open_bare_nursery() as nursery:
+            media = _start(opened, encodings, nursery)
+            try:
+                yield media
+            finally:
+                for track in media.tracks:
+                    track._close()
+                nursery.cancel_scope.cancel()
+
+
+def _start(
+    opened: Iterable[tuple[Source, Reader, trio.CapacityLimiter]],
+    encodings: dict[str, tuple[Encoding, ...]],
+    nursery: trio.Nursery,
+) -> Media:
+    tracks: list[LocalTrack] = []
+    epoch = trio.current_time()
+    for source, reader, limiter in opened:
+        own = {
+            kind: _track(kind, reader, encodings[kind], nursery) for kind in reader.kinds if encodings[kind]
+        }
+        tracks += own.values()
+        capture = Capture(reader, own, limiter=limiter, epoch=epoch)
+        nursery.start_soon(capture.run, name=f"capture {source}")
+    return Media(tracks)
+
+
+def _track(kind: Kind, reader: Reader, encodings: Sequence[Encoding], nursery: trio.Nursery) -> LocalTrack:
+    coded = reader.encodings.get(kind)
+    if coded is not None:
+        return LocalTrack(kind, [coded], nursery=None)
+    return LocalTrack(kind, encodings, nursery=nursery, live=reader.live, framerate=reader.framerate)
+
+
+def _encodings(kind: Kind, wanted: Encoding | Sequence[Encoding] | None) -> tuple[Encoding, ...]:
+    if wanted is None:
+        return ()
+    encodings = (wanted,) if isinstance(wanted, VP8 | H264 | Opus) else tuple(wanted)
+    for encoding in encodings:
+        if not isinstance(encoding, VP8 | H264 | Opus) or encoding.kind != kind:
+            raise LocalProtocolError(f"{encoding!r} is no {kind} encoding")
+    return encodings
+
+
+def _check_encoders(encodings: Sequence[Encoding]) -> None:
+    from .encode import check_encoder
+
+    for encoding in encodings:
+        check_encoder(encoding)

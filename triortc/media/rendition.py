@@ -1,0 +1,178 @@
+"""One encoding of one track: encoded once, for as long as somebody watches."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import trio
+
+from triortc.protocol.rtp.frame import EncodedFrame
+
+from .inbox import Inbox, Raw
+from .source import Encoding
+from .subscription import AudioSubscription, Subscription, VideoSubscription
+from .workers import codec_limiter, opened_in_worker, run_in_worker
+
+if TYPE_CHECKING:
+    from .encode import Encoder
+
+KEYFRAME_INTERVAL = 0.5
+"""Seconds between forced keyframes, at least, for all viewers of a rendition together."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenditionStatistics:
+    """What one rendition did so far.
+
+    Attributes:
+      encoding: how it is encoded.
+      encoder_running: whether there is an encoder now.
+      subscribers: how many viewers it has.
+      frames: frames or packets that were offered to the viewers.
+      keyframes: keyframes among them.
+      keyframes_forced: keyframes that the encoder was told to make.
+      bytes: RTP payload bytes.
+      encode_seconds: time spent in encoder and packetizer.
+      queue_depth: raw frames that wait for the encoder.
+      queue_drops: raw frames that the encoder was too slow for.
+    """
+
+    encoding: Encoding
+    encoder_running: bool
+    subscribers: int
+    frames: int
+    keyframes: int
+    keyframes_forced: int
+    bytes: int
+    encode_seconds: float
+    queue_depth: int
+    queue_drops: int
+
+
+class Rendition:
+    """One encoding of a track, its viewers, and its keyframe economy.
+
+    Its encode task is born with the first viewer and ends with the last. Without a nursery
+    there is none: frames come encoded, through :meth:`publish`.
+    """
+
+    def __init__(
+        self, encoding: Encoding, *, nursery: trio.Nursery | None, live: bool = True, framerate: float = 30.0
+    ) -> None:
+        self.encoding = encoding
+        self._nursery = nursery
+        self._live = live
+        self._framerate = framerate
+        self._subscriptions: dict[Subscription, None] = {}
+        self._inbox: Inbox | None = None
+        self._scope = trio.CancelScope()
+        self._ended = False
+        self._keyframe_wanted = False
+        self._last_keyframe = float("-inf")
+        self._frames = self._keyframes = self._keyframes_forced = self._bytes = self._queue_drops = 0
+        self._encode_seconds = 0.0
+
+    def new_subscription(self) -> Subscription:
+        """Return a subscription; its ``with`` block will add it."""
+        return VideoSubscription(self) if self.encoding.kind == "video" else AudioSubscription(self)
+
+    def add(self, subscription: Subscription) -> None:
+        """Begin to offer frames to *subscription*, and to encode if it is the first one."""
+        if self._ended:
+            subscription.end()
+            return
+        self._subscriptions[subscription] = None
+        if self._nursery is not None and self._inbox is None:
+            self._inbox = Inbox(self.encoding.kind, live=self._live)
+            self._scope = trio.CancelScope()
+            self._nursery.start_soon(self._encode, self._inbox, self._scope, name=f"encode {self.encoding}")
+
+    def remove(self, subscription: Subscription) -> None:
+        """Offer no more frames to *subscription*, and encode no more if it was the last one."""
+        self._subscriptions.pop(subscription, None)
+        if not self._subscriptions and self._inbox is not None:
+            self._scope.cancel()
+            self._inbox.close()
+            self._queue_drops += self._inbox.drops
+            self._inbox = None
+
+    def request_keyframe(self) -> None:
+        """Make one of the next frames a keyframe; all requests of half a second are one."""
+        self._keyframe_wanted = True
+
+    def take_keyframe_request(self, now: float) -> bool:
+        """Return whether to force a keyframe at *now*: one is wanted, and the last one is old."""
+        if not self._keyframe_wanted or now - self._last_keyframe < KEYFRAME_INTERVAL:
+            return False
+        self._keyframe_wanted = False
+        self._keyframes_forced += 1
+        return True
+
+    def publish(self, frame: EncodedFrame) -> None:
+        """Offer *frame* to every viewer. A keyframe answers all requests made before it."""
+        self._frames += 1
+        self._bytes += frame.size
+        if frame.keyframe:
+            self._keyframes += 1
+            self._keyframe_wanted = False
+            self._last_keyframe = frame.time
+        for subscription in self._subscriptions:
+            subscription.offer(frame)
+
+    async def put(self, raw: Raw) -> None:
+        """Queue a raw frame, if there is an encoder."""
+        if self._inbox is not None:
+            await self._inbox.put(raw)
+
+    def finish(self) -> None:
+        """Let the viewers have what is queued, and then the end of the channel."""
+        self._ended = True
+        if self._inbox is not None:
+            self._inbox.finish()
+        else:
+            self.end()
+
+    def end(self) -> None:
+        """Tell the viewers that no more frames will come."""
+        self._ended = True
+        for subscription in self._subscriptions:
+            subscription.end()
+
+    def statistics(self) -> RenditionStatistics:
+        """Return what happened so far."""
+        inbox = self._inbox
+        return RenditionStatistics(
+            encoding=self.encoding,
+            encoder_running=inbox is not None,
+            subscribers=len(self._subscriptions),
+            frames=self._frames,
+            keyframes=self._keyframes,
+            keyframes_forced=self._keyframes_forced,
+            bytes=self._bytes,
+            encode_seconds=self._encode_seconds,
+            queue_depth=inbox.depth if inbox is not None else 0,
+            queue_drops=self._queue_drops + (inbox.drops if inbox is not None else 0),
+        )
+
+    async def _encode(self, inbox: Inbox, scope: trio.CancelScope) -> None:
+        limiter = codec_limiter()
+        with scope:
+            open_it = partial(_open_encoder, self.encoding, self._framerate)
+            async with opened_in_worker(open_it, limiter) as encoder:
+                async for raw in inbox.frames:
+                    keyframe = self.take_keyframe_request(raw.time)
+                    frames, seconds = await run_in_worker(
+                        partial(encoder.encode, raw, keyframe=keyframe), limiter
+                    )
+                    self._encode_seconds += seconds
+                    if scope.cancel_called:  # a new encoder may be at work for new viewers
+                        return
+                    for frame in frames:
+                        self.publish(frame)
+            self.end()
+
+
+def _open_encoder(encoding: Encoding, framerate: float) -> "Encoder":
+    from .encode import open_encoder  # FFmpeg is loaded in the worker, by the first viewer
+
+    return open_encoder(encoding, framerate)

@@ -1,0 +1,207 @@
+"""What to send, and how to encode it: frozen descriptions, bound to no run and no thread."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from .reader import Reader
+
+Kind: TypeAlias = Literal["video", "audio"]
+"""The kind of a track, as W3C spells it."""
+
+
+class MediaError(OSError):
+    """A device, file or codec does not work; the message is one line saying which and why."""
+
+
+@contextmanager
+def media_errors(what: str) -> Iterator[None]:
+    """Turn what FFmpeg raises while doing *what* into a :class:`MediaError`."""
+    import av
+
+    try:
+        yield
+    except av.FFmpegError as error:
+        raise MediaError(f"cannot {what}: {error.strerror or error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class VP8:
+    """VP8 video, by libvpx (RFC 7741).
+
+    Attributes:
+      bitrate: target, in bits per second.
+    """
+
+    bitrate: int = 2_000_000
+
+    name: ClassVar[str] = "VP8"
+    kind: ClassVar[Kind] = "video"
+    clock_rate: ClassVar[int] = 90_000
+    channels: ClassVar[int | None] = None
+    encoder: ClassVar[str] = "libvpx"
+
+
+@dataclass(frozen=True, slots=True)
+class H264:
+    """H.264 video in packetization mode 1, by libx264 (RFC 6184).
+
+    Attributes:
+      bitrate: target, in bits per second.
+      profile_level_id: what the stream conforms to (RFC 6184 §8.1). We encode
+        Constrained Baseline; the stream of a file that is not transcoded says its own.
+    """
+
+    bitrate: int = 2_000_000
+    profile_level_id: str = "42e01f"
+
+    name: ClassVar[str] = "H264"
+    kind: ClassVar[Kind] = "video"
+    clock_rate: ClassVar[int] = 90_000
+    channels: ClassVar[int | None] = None
+    encoder: ClassVar[str] = "libx264"
+
+
+@dataclass(frozen=True, slots=True)
+class Opus:
+    """Opus stereo audio in packets of 20 ms, by libopus (RFC 7587).
+
+    Attributes:
+      bitrate: target, in bits per second.
+    """
+
+    bitrate: int = 64_000
+
+    name: ClassVar[str] = "opus"
+    kind: ClassVar[Kind] = "audio"
+    clock_rate: ClassVar[int] = 48_000
+    channels: ClassVar[int | None] = 2
+    encoder: ClassVar[str] = "libopus"
+
+
+Encoding: TypeAlias = VP8 | H264 | Opus
+"""How a track is encoded. Equal encodings of one track share one encoder."""
+
+
+class Source(Protocol):
+    """A description of something that can be read."""
+
+    def open(self) -> "Reader":
+        """Open it; called in a worker thread, and may block.
+
+        Raises:
+          MediaError: when it cannot be opened.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TestPattern:
+    """A moving test card with a burnt-in clock and frame number, and a tone.
+
+    A beep and a flash mark each second. The frame number is readable by machines, too:
+    see :func:`triortc.media.pattern.read_frame_number`.
+
+    Attributes:
+      size: width and height in pixels, multiples of 2 and 4.
+      framerate: frames per second.
+      tone: frequency of the tone in hertz; None for a silent film.
+    """
+
+    __test__: ClassVar[bool] = False  # pytest would take it for a test case
+
+    size: tuple[int, int] = (1280, 720)
+    framerate: int = 30
+    tone: float | None = 440.0
+
+    def __post_init__(self) -> None:
+        width, height = self.size
+        if width % 2 or height % 4 or width < 160 or height < 120:
+            wanted = "an even width, a height that 4 divides, and at least 160x120"
+            raise ValueError(f"a test pattern has {wanted}, not {width}x{height}")
+        if not 1 <= self.framerate <= 240:
+            raise ValueError(f"a framerate of {self.framerate} is out of range")
+
+    def open(self) -> "Reader":
+        """Open it; called in a worker thread."""
+        from .pattern import PatternReader
+
+        return PatternReader(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """A camera: v4l2 on Linux, AVFoundation on macOS, DirectShow on Windows.
+
+    Attributes:
+      device: ``/dev/video0``, an AVFoundation index or name, or a DirectShow name; None
+        is the platform's default (DirectShow has none).
+      size: width and height in pixels.
+      framerate: frames per second.
+    """
+
+    device: str | None = None
+    size: tuple[int, int] = (1280, 720)
+    framerate: int = 30
+
+    def open(self) -> "Reader":
+        """Open it; called in a worker thread.
+
+        Raises:
+          MediaError: when the device is missing, busy, or cannot do what is asked.
+        """
+        from .devices import open_camera
+
+        return open_camera(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Microphone:
+    """A microphone: ALSA on Linux, AVFoundation on macOS, DirectShow on Windows.
+
+    Attributes:
+      device: an ALSA, AVFoundation or DirectShow name; None is the platform's default
+        (DirectShow has none).
+    """
+
+    device: str | None = None
+
+    def open(self) -> "Reader":
+        """Open it; called in a worker thread.
+
+        Raises:
+          MediaError: when the device is missing or busy.
+        """
+        from .devices import open_microphone
+
+        return open_microphone(self)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFile:
+    """The first video and the first audio stream of a file or URL, in real time.
+
+    Attributes:
+      path: a file name, or any URL that FFmpeg can read.
+      loop: begin again at the end; timestamps go on.
+      transcode: decode, and encode as ``open_media`` is told. When False the file's own
+        VP8, H.264 (without B-frames) or Opus is sent as it is, with no encoder; requests
+        for a keyframe are then answered by the next one of the file.
+    """
+
+    path: str | os.PathLike[str]
+    loop: bool = False
+    transcode: bool = True
+
+    def open(self) -> "Reader":
+        """Open it; called in a worker thread.
+
+        Raises:
+          MediaError: when it cannot be read, or (untranscoded) cannot be sent.
+        """
+        from .files import open_file
+
+        return open_file(self)

@@ -1,0 +1,198 @@
+"""One viewer's share of a rendition: a small queue that never holds anybody up."""
+
+from abc import ABC, abstractmethod
+from collections import deque
+from types import TracebackType
+from typing import Protocol, Self
+
+import trio
+
+from triortc.protocol.rtp.frame import EncodedFrame
+
+VIDEO_CAPACITY = 8
+"""Frames that wait for one viewer's sender; at 30 frames a second, a quarter of a second."""
+
+AUDIO_CAPACITY = 10
+"""Packets of 20 ms that wait for one viewer's sender."""
+
+FIRST_BACKOFF, LAST_BACKOFF = 0.5, 4.0
+"""Seconds an overflowing viewer waits for its keyframe: 0.5, 1, 2, 4, 4, …"""
+
+GOOD_BEHAVIOUR = 10.0
+"""Seconds without an overflow after which the backoff starts from the beginning."""
+
+
+class Publisher(Protocol):
+    """Who fills subscriptions: a rendition."""
+
+    def add(self, subscription: "Subscription") -> None:
+        """Begin to offer frames to *subscription*."""
+
+    def remove(self, subscription: "Subscription") -> None:
+        """Offer no more frames to *subscription*."""
+
+    def request_keyframe(self) -> None:
+        """Make one of the next frames a keyframe, not too often."""
+
+
+class Subscription(ABC):
+    """Frames of one rendition for one viewer, to be used in a ``with`` block.
+
+    The block's end unsubscribes. A slow reader loses frames, as its kind of queue decides,
+    and slows nobody down.
+
+    Attributes:
+      frames_dropped: frames that were offered but never received.
+      overflows: how often the queue was full.
+    """
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+        self._frames: deque[EncodedFrame] = deque()
+        self._reader: trio.lowlevel.Task | None = None
+        self._open = False
+        self._ended = False
+        self.frames_dropped = 0
+        self.overflows = 0
+
+    def __enter__(self) -> Self:
+        self._publisher.add(self)
+        self._open = True
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self._open = False
+        self._publisher.remove(self)
+        self._frames.clear()
+        self._wake()
+
+    @property
+    def depth(self) -> int:
+        """How many frames wait to be received."""
+        return len(self._frames)
+
+    @abstractmethod
+    def offer(self, frame: EncodedFrame) -> None:
+        """Queue *frame*, or drop what the policy says; never blocks. For the publisher."""
+
+    @abstractmethod
+    def request_keyframe(self) -> None:
+        """Ask for a keyframe, as PLI and FIR do."""
+
+    def end(self) -> None:
+        """Tell the reader that no more frames will come. For the publisher."""
+        self._ended = True
+        self._wake()
+
+    async def receive(self) -> EncodedFrame:
+        """Return the next frame.
+
+        Raises:
+          trio.EndOfChannel: when the track has ended and all frames were received.
+          trio.ClosedResourceError: outside of the ``with`` block.
+          trio.BusyResourceError: when another task is receiving already.
+        """
+        if self._frames or self._ended or not self._open:
+            await trio.lowlevel.checkpoint()
+        while not self._frames:
+            if not self._open:
+                raise trio.ClosedResourceError
+            if self._ended:
+                raise trio.EndOfChannel
+            await self._sleep()
+        return self._frames.popleft()
+
+    async def _sleep(self) -> None:
+        if self._reader is not None:
+            raise trio.BusyResourceError("another task is receiving from this subscription")
+        self._reader = trio.lowlevel.current_task()
+        await trio.lowlevel.wait_task_rescheduled(self._abort)
+
+    def _abort(self, _: object) -> trio.lowlevel.Abort:
+        self._reader = None
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    def _wake(self) -> None:
+        if self._reader is not None:
+            reader, self._reader = self._reader, None
+            trio.lowlevel.reschedule(reader)
+
+
+class AudioSubscription(Subscription):
+    """Channel 2a, 10 packets, DROP_OLDEST: packets do not depend on each other."""
+
+    def offer(self, frame: EncodedFrame) -> None:
+        """Queue *frame*; the oldest one makes room."""
+        if len(self._frames) == AUDIO_CAPACITY:
+            self._frames.popleft()
+            self.frames_dropped += 1
+            self.overflows += 1
+        self._frames.append(frame)
+        self._wake()
+
+    def request_keyframe(self) -> None:
+        """Do nothing: every audio packet is one."""
+
+
+class VideoSubscription(Subscription):
+    """Channel 2, 8 frames, DROP_TO_KEYFRAME: half a group of pictures is worth nothing.
+
+    A new viewer asks for a keyframe, and gets nothing before one. So does one that
+    overflows, but it waits longer each time: one bad phone does not tax everybody.
+    """
+
+    def __init__(self, publisher: Publisher) -> None:
+        super().__init__(publisher)
+        self._needs_keyframe = True
+        self._request_at: float | None = None
+        self._last_overflow = float("-inf")
+        self._backoff = FIRST_BACKOFF
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self._publisher.request_keyframe()
+        return self
+
+    def offer(self, frame: EncodedFrame) -> None:
+        """Queue *frame* if the viewer can use it and keeps up."""
+        if frame.keyframe:
+            self._needs_keyframe = False
+            self._request_at = None
+            if len(self._frames) == VIDEO_CAPACITY:
+                self._flush()
+        elif self._needs_keyframe:
+            self._do_without(frame)
+            return
+        elif len(self._frames) == VIDEO_CAPACITY:
+            self._overflow(frame)
+            return
+        self._frames.append(frame)
+        self._wake()
+
+    def request_keyframe(self) -> None:
+        """Ask for a keyframe, unless the viewer has to wait for having overflowed."""
+        if self._request_at is None:
+            self._publisher.request_keyframe()
+
+    def _do_without(self, frame: EncodedFrame) -> None:
+        if self.overflows:  # before the first keyframe nothing is lost
+            self.frames_dropped += 1
+        if self._request_at is not None and frame.time >= self._request_at:
+            self._request_at = None
+            self._publisher.request_keyframe()
+
+    def _overflow(self, frame: EncodedFrame) -> None:
+        self._flush()
+        self.frames_dropped += 1
+        behaved = frame.time - self._last_overflow > GOOD_BEHAVIOUR
+        self._backoff = FIRST_BACKOFF if behaved else min(2 * self._backoff, LAST_BACKOFF)
+        self._last_overflow = frame.time
+        self._request_at = frame.time + self._backoff
+        self._needs_keyframe = True
+
+    def _flush(self) -> None:
+        self.overflows += 1
+        self.frames_dropped += len(self._frames)
+        self._frames.clear()

@@ -1,0 +1,42 @@
+"""Where a source's own timestamps lie on the trio clock."""
+
+STALL = 1.0
+"""Seconds late after which a timeline begins anew, rather than hurry to catch up."""
+
+GAP = 10.0
+"""Seconds ahead after which stored timestamps have jumped, rather than ask to wait."""
+
+FOLLOW = 0.001
+"""Part of its lateness by which a live timeline yields per frame: clocks drift apart slowly."""
+
+
+class Timeline:
+    """Maps the timestamps of one source to the run's clock.
+
+    Its audio and video share it, so that they stay together.
+
+    Attributes:
+      offset: what to add to a timestamp to have seconds on the trio clock.
+    """
+
+    def __init__(self) -> None:
+        self.offset = float("-inf")
+
+    def place_live(self, seconds: float, now: float) -> float:
+        """Return when a frame was captured that arrives at *now*.
+
+        The frame that was least late is believed; the others were held up on their way.
+        """
+        late = now - seconds - self.offset
+        if abs(late) > STALL:
+            self.offset = now - seconds
+        else:
+            self.offset += late if late < 0 else late * FOLLOW
+        return seconds + self.offset
+
+    def place_stored(self, seconds: float, now: float) -> float:
+        """Return when a frame is due that was read at *now*; the first one is due at once."""
+        late = now - seconds - self.offset
+        if late > STALL or -late > GAP:
+            self.offset = now - seconds
+        return seconds + self.offset
