@@ -183,6 +183,10 @@ def _make_context(certificate: Certificate, profiles: Sequence[SrtpProfile]) -> 
     return context
 
 
+def _is_handshake(record: Record) -> bool:
+    return record.content_type in (ContentType.HANDSHAKE, ContentType.CHANGE_CIPHER_SPEC)
+
+
 def _outcome(call: Callable[[], object]) -> SSL.Error | None:
     try:
         call()
@@ -215,8 +219,8 @@ class DtlsTransport:
       events: state changes and the peer's data, in order.
       counters: what was received, dropped and sent again.
       state: the present :class:`DtlsState`.
-      srtp_profile: the profile that was agreed on; None before ``CONNECTED``, or when
-        the peer does not use SRTP.
+      srtp_profile: the profile that was agreed on; None before ``CONNECTED``, and when
+        none was asked for.
       max_application_data: most bytes that :meth:`send_application_data` takes, so that
         the datagram is within its 1,200; known when ``CONNECTED``.
     """
@@ -239,7 +243,8 @@ class DtlsTransport:
           role: who speaks first.
           remote_fingerprints: hash algorithm and ``AA:BB:…`` of each ``a=fingerprint``
             of the peer.
-          srtp_profiles: those to offer or to take, the preferred one first.
+          srtp_profiles: those to offer or to take, the preferred one first. A peer that
+            knows none of them fails the handshake; with none here, SRTP is not spoken of.
 
         Raises:
           RemoteProtocolError: there is no sha-256, sha-384 or sha-512 fingerprint.
@@ -255,14 +260,16 @@ class DtlsTransport:
         self.srtp_profile: SrtpProfile | None = None
         self.max_application_data = 0
         self._role = role
+        self._profiles = tuple(srtp_profiles)
         self._flight = Flight()
         self._verifier = _PeerVerifier(*trusted)
+        self._srtp_keys: SrtpKeys | None = None
         self._limit: float | None = None
         self._handshake_datagrams = 0
         self._early_records = 0
         self._clear_alert: int | None = None
         self._flight_sent_at = 0.0
-        self._connection = SSL.Connection(_make_context(certificate, srtp_profiles), None)
+        self._connection = SSL.Connection(_make_context(certificate, self._profiles), None)
         self._connection.set_app_data(self._verifier)
         self._connection.set_ciphertext_mtu(MAX_DATAGRAM)
 
@@ -310,12 +317,12 @@ class DtlsTransport:
         except Malformed:
             self.counters.malformed += 1
             return
-        if self.state is DtlsState.CONNECTING and not self._is_within_limit(admitted):
+        if self._is_over_limit(admitted):
             self.counters.over_limit += 1
             return
         for record in admitted:
             self._feed(record, now)
-        if any(not record.epoch and record.content_type == ContentType.HANDSHAKE for record in admitted):
+        if any(record.epoch == 0 and record.content_type == ContentType.HANDSHAKE for record in admitted):
             self._resend_last_flight(now)
 
     def send_application_data(self, data: bytes, now: float) -> None:
@@ -325,7 +332,8 @@ class DtlsTransport:
           InvalidStateError: the state is not ``CONNECTED``.
           LocalProtocolError: *data* is empty or too long for one datagram.
         """
-        self._check_connected()
+        if self.state is not DtlsState.CONNECTED:
+            raise InvalidStateError(f"DTLS is {self.state.value}, not connected")
         if not 0 < len(data) <= self.max_application_data:
             raise LocalProtocolError(f"{len(data)} bytes: a record takes 1 to {self.max_application_data}")
         self._connection.send(data)
@@ -335,18 +343,12 @@ class DtlsTransport:
         """Return the SRTP master keys and salts (RFC 5764 §4.2).
 
         Raises:
-          InvalidStateError: the state is not ``CONNECTED``, or no profile was agreed on.
+          InvalidStateError: the association has not come to ``CONNECTED``, or no
+            profile was asked for.
         """
-        self._check_connected()
-        if self.srtp_profile is None:
-            raise InvalidStateError("the peer agreed to no SRTP profile")
-        key, salt = self.srtp_profile.key_length, self.srtp_profile.salt_length
-        material = self._connection.export_keying_material(SRTP_EXPORTER, 2 * (key + salt))
-        client = material[:key] + material[2 * key : 2 * key + salt]
-        server = material[key : 2 * key] + material[2 * key + salt :]
-        if self._role is DtlsRole.CLIENT:
-            return SrtpKeys(local=client, remote=server)
-        return SrtpKeys(local=server, remote=client)
+        if self._srtp_keys is None:
+            raise InvalidStateError(f"DTLS is {self.state.value}: no SRTP keys were agreed on")
+        return self._srtp_keys
 
     def next_deadline(self) -> float | None:
         """Return when :meth:`handle_timeout` wants to be called, or None."""
@@ -364,13 +366,13 @@ class DtlsTransport:
         if self.state in (DtlsState.CLOSED, DtlsState.FAILED):
             return
         if self.state is DtlsState.CONNECTED:
-            self._connection.shutdown()
-            self._flush(now)
-        self._end(DtlsState.CLOSED, None)
+            self._shut_down(DtlsState.CLOSED, None, now)
+        else:
+            self._end(DtlsState.CLOSED, None)
 
     def _admit_untrusted(self, record: Record) -> bool:
         if record.epoch:
-            return True
+            return self._admit_encrypted(record)
         if record.content_type == ContentType.ALERT:
             # One forged alert would end the handshake: OpenSSL must not see it.
             self.counters.clear_alerts += 1
@@ -384,13 +386,19 @@ class DtlsTransport:
         self.counters.unexpected += not wanted
         return wanted
 
-    def _is_within_limit(self, records: Sequence[Record]) -> bool:
-        early = sum(record.epoch > 0 and record.content_type != ContentType.HANDSHAKE for record in records)
-        self._early_records += early
-        self._handshake_datagrams += early < len(records)
-        return (
-            self._handshake_datagrams <= MAX_HANDSHAKE_DATAGRAMS and self._early_records <= MAX_EARLY_RECORDS
-        )
+    def _admit_encrypted(self, record: Record) -> bool:
+        # Data may overtake the last flight; OpenSSL keeps it until it has the keys.
+        if self.state is DtlsState.CONNECTED or record.content_type == ContentType.HANDSHAKE:
+            return True
+        self._early_records += 1
+        self.counters.over_limit += self._early_records > MAX_EARLY_RECORDS
+        return self._early_records <= MAX_EARLY_RECORDS
+
+    def _is_over_limit(self, records: Sequence[Record]) -> bool:
+        if self.state is DtlsState.CONNECTED or not any(map(_is_handshake, records)):
+            return False
+        self._handshake_datagrams += 1
+        return self._handshake_datagrams > MAX_HANDSHAKE_DATAGRAMS
 
     def _feed(self, record: Record, now: float) -> None:
         # One record at a time: when OpenSSL drops a ChangeCipherSpec that came too
@@ -414,9 +422,7 @@ class DtlsTransport:
         error = _outcome(self._read_until_empty)
         self._flush(now)
         if isinstance(error, SSL.ZeroReturnError):
-            self._connection.shutdown()
-            self._flush(now)
-            self._end(DtlsState.CLOSED, "the peer closed the DTLS session")
+            self._shut_down(DtlsState.CLOSED, "the peer closed the DTLS session", now)
         elif error is not None and not isinstance(error, SSL.WantReadError):
             self._fail(_explain(error))
 
@@ -439,7 +445,7 @@ class DtlsTransport:
             return
         flight: list[Record] = []
         for record in parse_records_untrusted(output):
-            if record.content_type in (ContentType.HANDSHAKE, ContentType.CHANGE_CIPHER_SPEC):
+            if _is_handshake(record):
                 flight.append(record)
             elif record.epoch:
                 self.datagrams.append(record.encode())
@@ -478,8 +484,9 @@ class DtlsTransport:
         if self._verifier.accepted is None:
             self._fail("the peer showed no certificate")
             return
-        name = self._connection.get_selected_srtp_profile().decode()
-        self.srtp_profile = next((item for item in SrtpProfile if item.openssl_name == name), None)
+        if self._profiles and not self._agree_on_srtp():
+            self._shut_down(DtlsState.FAILED, "the peer knows none of our SRTP profiles", now)
+            return
         self.max_application_data = MAX_DATAGRAM - _record_overhead(self._connection)
         self._limit = None
         if self._role is DtlsRole.SERVER:
@@ -489,6 +496,19 @@ class DtlsTransport:
         self._set_state(DtlsState.CONNECTED)
         self._read_application_data(now)
 
+    def _agree_on_srtp(self) -> bool:
+        name = self._connection.get_selected_srtp_profile().decode()
+        self.srtp_profile = next((item for item in self._profiles if item.openssl_name == name), None)
+        if self.srtp_profile is None:
+            return False
+        key, salt = self.srtp_profile.key_length, self.srtp_profile.salt_length
+        material = self._connection.export_keying_material(SRTP_EXPORTER, 2 * (key + salt))
+        client = material[:key] + material[2 * key : 2 * key + salt]
+        server = material[key : 2 * key] + material[2 * key + salt :]
+        is_client = self._role is DtlsRole.CLIENT
+        self._srtp_keys = SrtpKeys(client, server) if is_client else SrtpKeys(server, client)
+        return True
+
     def _set_state(self, state: DtlsState, reason: str | None = None) -> None:
         self.state = state
         self.events.append(DtlsStateChanged(state, reason))
@@ -497,6 +517,12 @@ class DtlsTransport:
         self._limit = None
         self._flight.forget()
         self._set_state(state, reason)
+
+    def _shut_down(self, state: DtlsState, reason: str | None, now: float) -> None:
+        """Send close_notify, then end."""
+        self._connection.shutdown()
+        self._flush(now)
+        self._end(state, reason)
 
     def _fail(self, reason: str) -> None:
         self._end(DtlsState.FAILED, reason)
@@ -509,7 +535,3 @@ class DtlsTransport:
     def _timeout_reason(self) -> str:
         hint = "" if self._clear_alert is None else f"; the peer seems to have sent alert {self._clear_alert}"
         return f"the DTLS handshake was not done within {HANDSHAKE_LIMIT:.0f} s{hint}"
-
-    def _check_connected(self) -> None:
-        if self.state is not DtlsState.CONNECTED:
-            raise InvalidStateError(f"DTLS is {self.state.value}, not connected")
