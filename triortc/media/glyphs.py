@@ -1,11 +1,13 @@
 """A small typeface for burning text into pictures: 5 x 7 dots, rounded, at any size."""
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Luma = NDArray[np.uint8]
+Shape = NDArray[np.floating[Any]]
 
 COLUMNS, ROWS = 6, 9
 """Dots in a character cell, with the space around the glyph."""
@@ -45,22 +47,24 @@ def text_width(text: str, scale: int) -> int:
 
 
 @cache
-def _outline(character: str) -> NDArray[np.float64]:
+def _outline(character: str) -> Shape:
     """Draw a character at 16 times its size, its staircases of dots blurred and cut to an outline."""
-    cell = np.zeros((ROWS, COLUMNS))
+    cell: Shape = np.zeros((ROWS, COLUMNS))
     for row, bits in enumerate(DOTS[character]):
         cell[row + 1, :5] = [bits >> (4 - column) & 1 for column in range(5)]
-    shape = np.kron(cell, np.ones((SUPERSAMPLING, SUPERSAMPLING)))
+    shape: Shape = np.kron(cell, np.ones((SUPERSAMPLING, SUPERSAMPLING)))
     shape = np.roll(shape, SUPERSAMPLING // 2, axis=1)  # half of the blank column to either side
     for _ in range(3):
         shape = _blur(_blur(shape, axis=0), axis=1)
-    return np.clip((shape - 0.34) * 6, 0, 1)
+    outline: Shape = np.clip((shape - 0.34) * 6, 0, 1)
+    return outline
 
 
-def _blur(shape: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+def _blur(shape: Shape, axis: int) -> Shape:
     """Take the mean over about half a dot."""
     reach = SUPERSAMPLING // 4
-    return np.mean([np.roll(shape, offset, axis) for offset in range(-reach, reach + 1)], axis=0)
+    mean: Shape = np.mean([np.roll(shape, offset, axis) for offset in range(-reach, reach + 1)], axis=0)
+    return mean
 
 
 class Typeface:
@@ -91,4 +95,5 @@ def _render(character: str, scale: int, ink: int, paper: int) -> Luma:
     columns = (np.arange(COLUMNS * scale * 4) * SUPERSAMPLING) // (4 * scale)
     samples = outline[np.ix_(rows, columns)]
     cover = samples.reshape(ROWS * scale, 4, COLUMNS * scale, 4).mean(axis=(1, 3))
-    return np.rint(paper + cover * (ink - paper)).astype(np.uint8)
+    cell: Luma = np.rint(paper + cover * (ink - paper)).astype(np.uint8)
+    return cell

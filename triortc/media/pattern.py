@@ -23,6 +23,9 @@ BLOCKS = 32
 MARK = 0.1
 """Seconds that the flash and the beep last, at the beginning of each second."""
 
+GRAINS = 8
+"""Pictures after which the grain repeats itself; encoders do not look back that far."""
+
 PAPER = 28
 """Luma of the dark panel."""
 
@@ -81,10 +84,31 @@ class _Picture:
         self.cr[top // 2 : bottom // 2, left // 2 : right // 2] = cr
 
 
+def _blend(plane: Luma, left: int, top: int, mask: NDArray[np.float64], shade: int) -> None:
+    """Lay a shade over a part of a plane, as far as *mask* covers it."""
+    height, width = mask.shape
+    area = plane[top : top + height, left : left + width]
+    area[:] = area + mask * (shade - area.astype(np.int16))
+
+
+def _grained(card: Luma, height: int, grain: int) -> list[Luma]:
+    """Return copies of a card with noise in the luma, to be shown in turn."""
+    if not grain:
+        return [card]
+    noise = np.random.default_rng(0)
+    cards = []
+    for _ in range(GRAINS):
+        copy = card.copy()
+        luma = copy[:height]
+        luma[:] = np.clip(luma + noise.integers(-grain, grain, luma.shape, np.int16, endpoint=True), 16, 235)
+        cards.append(copy)
+    return cards
+
+
 class TestCard:
     """Draws the pictures: a static card, made once, and what changes on top of it."""
 
-    def __init__(self, width: int, height: int) -> None:
+    def __init__(self, width: int, height: int, grain: int = 0) -> None:
         self._width, self._height = width, height
         self._card = _Picture(np.zeros((height * 3 // 2, width), np.uint8), width, height)
         self._block = _block_size(width)
@@ -96,6 +120,7 @@ class TestCard:
         self._draw_background()
         self._draw_panel()
         self._make_marker()
+        self._cards = _grained(self._card.data, height, grain)
 
     def draw(self, number: int, seconds: float, clock: datetime) -> Luma:
         """Return a new yuv420p picture, its planes one below the other.
@@ -105,7 +130,8 @@ class TestCard:
           seconds: time on the pattern's own timeline, for all that moves.
           clock: the time of day to write.
         """
-        picture = _Picture(self._card.data.copy(), self._width, self._height)
+        card = self._cards[number % len(self._cards)]
+        picture = _Picture(card.copy(), self._width, self._height)
         top = self._panel_top
         time_of_day = f"{clock:%H:%M:%S}.{clock.microsecond // 1000:03d}"
         self._centre(picture, self._clock, top + self._unit * 3 // 2, time_of_day)
@@ -164,12 +190,10 @@ class TestCard:
         swing = (1 - math.cos(seconds * math.pi / 2)) / 2
         left = round(swing * (self._width - side)) & ~1
         above = (top + (bottom - top - side) // 2) & ~1
-        half = left // 2, above // 2, side // 2
-        planes = (picture.luma, left, above, side, self._mask), (picture.cb, *half), (picture.cr, *half)
-        for (plane, x, y, size, *mask), colour in zip(planes, _yuv(ORANGE), strict=True):
-            area = plane[y : y + size, x : x + size]
-            cover = mask[0] if mask else self._chroma_mask
-            area[:] = area + cover * (colour - area.astype(np.int16))
+        y, cb, cr = _yuv(ORANGE)
+        _blend(picture.luma, left, above, self._mask, y)
+        _blend(picture.cb, left // 2, above // 2, self._chroma_mask, cb)
+        _blend(picture.cr, left // 2, above // 2, self._chroma_mask, cr)
 
     def _draw_number(self, picture: _Picture, number: int) -> None:
         number &= 0xFFFFFF
@@ -204,7 +228,7 @@ class PatternReader:
     def __init__(self, pattern: TestPattern) -> None:
         self.kinds: tuple[Kind, ...] = ("video",) if pattern.tone is None else ("video", "audio")
         self.framerate = float(pattern.framerate)
-        self._card = TestCard(*pattern.size)
+        self._card = TestCard(*pattern.size, pattern.grain)
         self._tone = None if pattern.tone is None else Tone(pattern.tone)
         self._number = 0
         self._chunk = 0

@@ -109,6 +109,8 @@ class TestPattern:
       size: width and height in pixels, multiples of 2 and 4.
       framerate: frames per second.
       tone: frequency of the tone in hertz; None for a silent film.
+      grain: strongest noise in the luma, as of a camera's sensor, so that an encoder has
+        real work, and uses its bitrate; 0 for a clean picture.
     """
 
     __test__: ClassVar[bool] = False  # pytest would take it for a test case
@@ -116,6 +118,7 @@ class TestPattern:
     size: tuple[int, int] = (1280, 720)
     framerate: int = 30
     tone: float | None = 440.0
+    grain: int = 2
 
     def __post_init__(self) -> None:
         width, height = self.size

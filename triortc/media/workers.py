@@ -31,11 +31,12 @@ def codec_limiter() -> trio.CapacityLimiter:
 
     Never trio's default limiter, which is the user's.
     """
-    limiter = _codec_limiter.get(None)
-    if limiter is None:
+    try:
+        return _codec_limiter.get()
+    except LookupError:
         limiter = trio.CapacityLimiter(os.cpu_count() or 1)
         _codec_limiter.set(limiter)
-    return limiter
+        return limiter
 
 
 async def run_in_worker(function: Callable[[], ResultT], limiter: trio.CapacityLimiter) -> ResultT:

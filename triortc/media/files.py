@@ -1,0 +1,246 @@
+"""Files and URLs: decoded, or taken apart as they are."""
+
+import heapq
+import math
+import os
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, Protocol, TypeAlias, cast
+
+import av
+from av.bitstream import BitStreamFilterContext
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition, Stream
+
+from triortc.protocol.rtp.payload.h264 import split_nal_units
+from triortc.protocol.wire.errors import LocalProtocolError
+
+from .containers import as_yuv420p, open_container
+from .encode import new_packetizer
+from .reader import Captured, CodedFrame, RawFrame
+from .source import H264, VP8, Encoding, Kind, MediaError, MediaFile, Opus, media_errors
+
+READ_AHEAD = 256
+"""Packets that are read ahead to bring audio and video into order; muxers differ in care."""
+
+AnyPacket: TypeAlias = Packet[Stream]
+
+
+def open_file(source: MediaFile) -> "FileReader":
+    """Open a file or URL.
+
+    Raises:
+      MediaError: when it cannot be read, has neither audio nor video, or cannot be sent
+        as it is.
+    """
+    path = os.fspath(source.path)
+    container = open_container(f"open {path}", path)
+    try:
+        return FileReader(container, path, loop=source.loop, transcode=source.transcode)
+    except MediaError:
+        container.close()
+        raise
+
+
+class Piece(NamedTuple):
+    """What came out of a packet.
+
+    Attributes:
+      frame: decoded, or as it was.
+      seconds: its time in the file.
+      duration: in seconds.
+    """
+
+    frame: RawFrame | CodedFrame
+    seconds: float
+    duration: float
+
+
+class Taker(Protocol):
+    """What becomes of one stream's packets."""
+
+    def take(self, packet: AnyPacket) -> Iterator[Piece]:
+        """Yield what comes out of *packet*."""
+        ...
+
+
+class FileReader:
+    """Reads the first video and the first audio stream, in the order of their timestamps."""
+
+    live = False
+
+    def __init__(self, container: InputContainer, path: str, *, loop: bool, transcode: bool) -> None:
+        self._container = container
+        self._path = path
+        self._loop = loop
+        self._streams = _find_streams(container)
+        if not self._streams:
+            raise MediaError(f"cannot open {path}: there is neither video nor audio in it")
+        self.kinds: tuple[Kind, ...] = tuple(self._streams)
+        video = self._streams.get("video")
+        self.framerate = float((video and video.average_rate) or 30)
+        self.encodings: Mapping[Kind, Encoding] = {}
+        if not transcode:
+            self.encodings = {kind: _encoding_of(stream, path) for kind, stream in self._streams.items()}
+        self._takers = {kind: self._taker(kind, stream) for kind, stream in self._streams.items()}
+        self._packets = self._in_order()
+        self._ready: deque[Captured] = deque()
+        self._shift = 0.0
+        self._begin, self._end = math.inf, -math.inf
+
+    def read(self) -> Captured | None:
+        """Return the next frame of either stream, or None at the end.
+
+        Raises:
+          MediaError: when reading fails.
+        """
+        with media_errors(f"read {self._path}"):
+            while not self._ready:
+                packet = next(self._packets, None)
+                if packet is not None:
+                    self._take(packet)
+                elif not self._rewind():
+                    return None
+        return self._ready.popleft()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._container.close()
+
+    def _taker(self, kind: Kind, stream: Stream) -> Taker:
+        encoding = self.encodings.get(kind)
+        return Decoder(stream, self._path) if encoding is None else Copier(stream, encoding, self._path)
+
+    def _take(self, packet: AnyPacket) -> None:
+        kind = cast(Kind, packet.stream.type)
+        for frame, seconds, duration in self._takers[kind].take(packet):
+            self._begin = min(self._begin, seconds)
+            self._end = max(self._end, seconds + duration)
+            self._ready.append(Captured(kind, frame, seconds + self._shift))
+
+    def _rewind(self) -> bool:
+        """Go back to the beginning if there is to be another round; timestamps go on."""
+        if self._end == -math.inf:
+            raise MediaError(f"cannot read {self._path}: not one frame of it could be read")
+        if self._loop:
+            self._shift += self._end - self._begin
+            self._begin, self._end = math.inf, -math.inf
+            self._container.seek(self._container.start_time or 0)
+            self._packets = self._in_order()
+        return self._loop
+
+    def _in_order(self) -> Iterator[AnyPacket]:
+        """Yield the packets of all streams in the order of their decoding times."""
+        waiting: list[tuple[float, int, AnyPacket]] = []
+        counts = {stream.index: 0 for stream in self._streams.values()}
+        latest = dict.fromkeys(counts, -math.inf)
+        for order, packet in enumerate(self._container.demux(*self._streams.values())):
+            index = packet.stream_index
+            latest[index] = _decoding_time(packet, latest[index])
+            heapq.heappush(waiting, (latest[index], order, packet))
+            counts[index] += 1
+            while all(counts.values()) or len(waiting) > READ_AHEAD:
+                first = heapq.heappop(waiting)[2]
+                counts[first.stream_index] -= 1
+                yield first
+        while waiting:
+            yield heapq.heappop(waiting)[2]
+
+
+class Decoder:
+    """Decodes a stream; what is damaged is left out."""
+
+    def __init__(self, stream: Stream, path: str) -> None:
+        if stream.codec_context is None:
+            raise MediaError(f"cannot open {path}: this FFmpeg has no decoder for its {stream.type}")
+        stream.codec_context.thread_count = 1  # the worker is the thread
+
+    def take(self, packet: AnyPacket) -> Iterator[Piece]:
+        """Yield the frames that *packet* completes; an empty one flushes the decoder."""
+        try:
+            frames = cast(list[RawFrame], packet.decode())
+        except av.error.InvalidDataError:
+            return
+        for frame in frames:
+            if frame.time is None:
+                continue
+            if isinstance(frame, av.AudioFrame):
+                duration = frame.samples / frame.sample_rate
+            else:
+                duration = float(frame.duration * (frame.time_base or 0))
+            yield Piece(as_yuv420p(frame), frame.time, duration)
+
+
+class Copier:
+    """Cuts a stream's encoded frames into RTP payloads, as they are."""
+
+    def __init__(self, stream: Stream, encoding: Encoding, path: str) -> None:
+        self._path = path
+        self._packetize = new_packetizer(encoding)
+        self._filter: BitStreamFilterContext | None = None
+        if isinstance(encoding, H264):  # from the length-prefixed form of MP4 and Matroska
+            self._filter = BitStreamFilterContext("h264_mp4toannexb", stream)
+
+    def take(self, packet: AnyPacket) -> Iterator[Piece]:
+        """Yield the frame of *packet*."""
+        if packet.size == 0 or packet.pts is None:
+            return
+        seconds = float(packet.pts * packet.time_base)
+        duration = float((packet.duration or 0) * packet.time_base)
+        is_keyframe = packet.is_keyframe or packet.stream.type == "audio"
+        for whole in [packet] if self._filter is None else self._filter.filter(packet):
+            try:
+                payloads = self._packetize(bytes(whole))
+            except LocalProtocolError as error:
+                raise MediaError(f"cannot send {self._path} as it is: {error}") from error
+            yield Piece(CodedFrame(payloads, is_keyframe), seconds, duration)
+
+
+def _find_streams(container: InputContainer) -> dict[Kind, Stream]:
+    """Return the first moving picture and the first sound."""
+    found: dict[Kind, Stream] = {}
+    for stream in container.streams:
+        if stream.type in ("video", "audio") and not stream.disposition & Disposition.attached_pic:
+            found.setdefault(stream.type, stream)
+    return found
+
+
+def _decoding_time(packet: AnyPacket, before: float) -> float:
+    """Return when to decode a packet, in seconds; the empty ones that flush come last."""
+    if packet.size == 0:
+        return math.inf
+    ticks = packet.pts if packet.dts is None else packet.dts
+    return before if ticks is None else float(ticks * packet.time_base)
+
+
+def _encoding_of(stream: Stream, path: str) -> Encoding:
+    """Return how a stream is encoded.
+
+    Raises:
+      MediaError: when it cannot be sent like that.
+    """
+    cannot = f"cannot send {path} as it is"
+    context = stream.codec_context
+    name = context.name if context is not None else "an unknown codec"
+    bitrate = (context.bit_rate if context is not None else 0) or 0
+    if name in ("vp8", "libvpx"):
+        return VP8(bitrate)
+    if name in ("opus", "libopus"):
+        return Opus(bitrate)
+    if name != "h264":
+        raise MediaError(f"{cannot}: its {stream.type} is {name}, not VP8, H.264 or Opus; transcode it")
+    if cast(av.VideoCodecContext, context).has_b_frames:
+        raise MediaError(f"{cannot}: its video has B-frames, which browsers do not take; transcode it")
+    return H264(bitrate, _profile_level_id(context.extradata))
+
+
+def _profile_level_id(extradata: bytes | None) -> str:
+    """Read profile and level from ``avcC`` (ISO/IEC 14496-15 §5.3.3.1) or from an SPS."""
+    if extradata and extradata[0] == 1:
+        return extradata[1:4].hex()
+    if extradata and b"\0\0\1" in extradata:
+        for unit in split_nal_units(extradata):
+            if unit[0] & 0x1F == 7:
+                return unit[1:4].hex()
+    return H264().profile_level_id
