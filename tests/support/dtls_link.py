@@ -44,12 +44,23 @@ class Weather:
 class Link:
     """A client, a server, and the network between them."""
 
-    def __init__(self, seed: int, weather: Weather | None = None, rtt: float | None = None) -> None:
+    def __init__(
+        self,
+        seed: int,
+        weather: Weather | None = None,
+        rtt: float | None = None,
+        certificates: dict[str, Certificate] | None = None,
+    ) -> None:
         self.now = 0.0
         self.entropy = SeededEntropy(seed)
         self.filter: Filter = lambda now, sender, data: True
+        shown = certificates or {}
         self.client, self.server = (
-            DtlsTransport(certificate=mine, role=role, remote_fingerprints=theirs.fingerprints)
+            DtlsTransport(
+                certificate=shown.get(role.value, mine),
+                role=role,
+                remote_fingerprints=theirs.fingerprints,
+            )
             for role, mine, theirs in (
                 (DtlsRole.CLIENT, CERTIFICATES[0], CERTIFICATES[1]),
                 (DtlsRole.SERVER, CERTIFICATES[1], CERTIFICATES[0]),
