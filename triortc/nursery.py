@@ -10,20 +10,25 @@ import trio
 async def open_bare_nursery() -> AsyncIterator[trio.Nursery]:
     """Open a nursery that raises a lone failure as itself, and several as a group.
 
-    Cancelled siblings of a failed task are not failures. The nursery's own layer is
-    removed, and no more: an exception group raised by the body leaves as it was.
+    Siblings that were cancelled because of it are not failures. Only the nursery's own
+    layer is removed: an exception group raised by the body or by a task leaves as it was.
     """
-    failure: BaseException
     try:
         async with trio.open_nursery() as nursery:
             yield nursery
-        return
     except BaseExceptionGroup as group:
-        _, failures = group.split(trio.Cancelled)
-        if failures is None or len(failures.exceptions) > 1:
+        failures = [error for error in group.exceptions if not _is_cancellation(error)]
+        if len(failures) != 1:
             raise
-        failure = failures.exceptions[0]
-    try:
-        raise failure  # outside of the handler, so that the group does not become its context
-    finally:
-        del failure
+        context = failures[0].__context__
+        try:
+            raise failures[0]
+        finally:
+            failures[0].__context__ = context  # not the group, nor the cancellation it brought about
+            failures.clear()
+
+
+def _is_cancellation(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(_is_cancellation, error.exceptions))
+    return isinstance(error, trio.Cancelled)

@@ -125,7 +125,7 @@ class DeviceReader:
         """Give the device back."""
         self._container.close()
 
-    def _next_packet(self) -> Packet[Stream]:
+    def _next_packet(self) -> "Packet[Stream]":
         """Wait for a packet; some devices say that there is none yet, and some never do."""
         deadline = time.perf_counter() + TIMEOUT[1]
         while True:

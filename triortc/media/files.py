@@ -24,7 +24,7 @@ from .source import H264, VP8, Encoding, Kind, MediaError, MediaFile, Opus, medi
 READ_AHEAD = 256
 """Packets that are read ahead to bring audio and video into order; muxers differ in care."""
 
-AnyPacket: TypeAlias = Packet[Stream]
+AnyPacket: TypeAlias = "Packet[Stream]"
 
 
 def open_file(source: MediaFile) -> "FileReader":
@@ -52,7 +52,7 @@ class Piece(NamedTuple):
       duration: in seconds.
     """
 
-    frame: RawFrame | CodedFrame
+    frame: "RawFrame | CodedFrame"
     seconds: float
     duration: float
 

@@ -105,7 +105,7 @@ def _grained(card: Luma, height: int, grain: int) -> list[Luma]:
     return cards
 
 
-class TestCard:
+class Card:
     """Draws the pictures: a static card, made once, and what changes on top of it."""
 
     def __init__(self, width: int, height: int, grain: int = 0) -> None:
@@ -228,7 +228,7 @@ class PatternReader:
     def __init__(self, pattern: TestPattern) -> None:
         self.kinds: tuple[Kind, ...] = ("video",) if pattern.tone is None else ("video", "audio")
         self.framerate = float(pattern.framerate)
-        self._card = TestCard(*pattern.size, pattern.grain)
+        self._card = Card(*pattern.size, pattern.grain)
         self._tone = None if pattern.tone is None else Tone(pattern.tone)
         self._number = 0
         self._chunk = 0
