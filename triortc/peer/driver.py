@@ -118,7 +118,8 @@ class Driver:
         events = session.events
         while events:
             self._handle_event(events.popleft())
-        self._move_alarm()
+        if session.deadline_is_stale:
+            self._move_alarm()
 
     def _move_alarm(self) -> None:
         # The alarm only moves forward here: one that rings early costs a wake-up, one that is

@@ -74,7 +74,7 @@ class Negotiation:
         self._sections: tuple[SectionPlan, ...] = ()
         self._pending: tuple[SectionPlan, ...] = ()
         self._pending_remote: RemoteTransport | None = None
-        self._created: dict[str, ParsedDescription] = {}
+        self._created: dict[SessionDescription, ParsedDescription] = {}
         self._planned: tuple[SectionPlan, ...] = ()
         self._agreed: RemoteTransport | None = None
         self._dtls_client: bool | None = None
@@ -210,10 +210,10 @@ class Negotiation:
             bundle=tuple(plan.mid for plan in plans if plan.accepted),
             media=media,
         )
-        text = serialize_description(description)
-        self._created = {text: description}
+        created = SessionDescription(kind, serialize_description(description))
+        self._created = {created: description}
         self._planned = plans
-        return SessionDescription(kind, text)
+        return created
 
     # Applying descriptions
 
@@ -232,7 +232,7 @@ class Negotiation:
             self._require(SignalingState.HAVE_REMOTE_OFFER)
         else:
             raise LocalProtocolError(f"cannot set a local description of type {description.type!r}")
-        parsed = self._created.get(description.sdp)
+        parsed = self._created.get(description)
         if parsed is None:
             raise LocalProtocolError("the description is not the last one created by this peer")
         self._local = parsed
@@ -259,6 +259,7 @@ class Negotiation:
         self._local, self._local_type = self._stable_local
         self._remote = self._stable_remote
         self._pending, self._pending_remote = (), None
+        self._created = {}
         self.state = SignalingState.STABLE
 
     def set_remote(self, description: SessionDescription) -> Agreement | None:
@@ -291,7 +292,7 @@ class Negotiation:
     def _take_offer(self, parsed: ParsedDescription) -> None:
         check_sections(parsed, self._sections)
         plans = plan_answer(parsed, self.transceivers)
-        transport = read_transport(parsed, plans)
+        transport = read_transport(parsed, plans, answered=False)
         self._refuse_restart(transport)
         self._pending, self._pending_remote = plans, transport
         self.state = SignalingState.HAVE_REMOTE_OFFER
@@ -301,7 +302,7 @@ class Negotiation:
             raise RemoteProtocolError("the answer has not as many media sections as the offer")
         check_sections(parsed, self._pending)
         plans = read_answer(parsed, self._pending)
-        transport = read_transport(parsed, plans)
+        transport = read_transport(parsed, plans, answered=True)
         self._refuse_restart(transport)
         self._pending = plans
         return self._finish(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from triortc.protocol.dtls.certificate import strongest_fingerprints
 from triortc.protocol.sdp.description import Direction, Fingerprint, MediaDescription, ParsedDescription
 from triortc.protocol.wire.errors import RemoteProtocolError
 
@@ -34,7 +35,9 @@ class RemoteTransport:
     active: bool | None
 
 
-def read_transport(parsed: ParsedDescription, plans: Sequence[SectionPlan]) -> RemoteTransport | None:
+def read_transport(
+    parsed: ParsedDescription, plans: Sequence[SectionPlan], *, answered: bool
+) -> RemoteTransport | None:
     """Return the transport of the bundle: that of its first accepted media section, if there is one.
 
     Raises:
@@ -46,9 +49,9 @@ def read_transport(parsed: ParsedDescription, plans: Sequence[SectionPlan]) -> R
         return None
     if not media.ice_ufrag or not media.ice_pwd:
         raise RemoteProtocolError("the description has no ICE credentials")
-    if not media.fingerprints:
-        raise RemoteProtocolError("the description has no certificate fingerprint")
-    if media.setup not in (None, "active", "passive", "actpass"):
+    if strongest_fingerprints((print.algorithm, print.value) for print in media.fingerprints) is None:
+        raise RemoteProtocolError("the description has no sha-256, sha-384 or sha-512 fingerprint")
+    if media.setup == "holdconn" or (answered and media.setup == "actpass"):
         raise RemoteProtocolError(f"a=setup:{media.setup} is not possible")
     return RemoteTransport(
         ufrag=media.ice_ufrag,
@@ -85,13 +88,20 @@ def plan_offer(
     """Plan an offer: the sections agreed on before, then one for each new transceiver."""
     plans = [_replan(plan, payload_types) for plan in sections]
     used = {plan.mid for plan in plans}
+    mid_extension_id = _bundled_mid_extension_id(plans)
     for transceiver in transceivers:
         if transceiver.mid not in used:
             mid = transceiver.mid or _free_mid(used)
             used.add(mid)
             plan = SectionPlan(mid=mid, kind=transceiver.kind, transceiver=transceiver)
-            plans.append(_replan(replace(plan, mid_extension_id=OFFERED_MID_EXTENSION_ID), payload_types))
+            plans.append(_replan(replace(plan, mid_extension_id=mid_extension_id), payload_types))
     return tuple(plans)
+
+
+def _bundled_mid_extension_id(plans: Sequence[SectionPlan]) -> int:
+    """Return the id that the mid has in the bundle already: one id means one thing in all of it."""
+    agreed = (plan.mid_extension_id for plan in plans if plan.accepted)
+    return next((id for id in agreed if id is not None), OFFERED_MID_EXTENSION_ID)
 
 
 def _free_mid(used: set[str]) -> str:
@@ -195,9 +205,9 @@ def _read_answered(plan: SectionPlan, media: MediaDescription, bundle: set[str |
     if not plan.accepted or plan.transceiver is None:
         return plan
     if media.rejected:
-        return replace(plan, refusal="the remote side rejected it")
+        return _refused(plan, media, "the remote side rejected it")
     if plan.mid not in bundle:
-        return replace(plan, refusal="the remote side did not bundle it")
+        return _refused(plan, media, "the remote side did not bundle it")
     codecs = match_codecs(plan.transceiver.capabilities, media.codecs)
     direction = plan.transceiver.agreed_direction(media.direction) if codecs else Direction.INACTIVE
     return replace(
@@ -207,3 +217,8 @@ def _read_answered(plan: SectionPlan, media: MediaDescription, bundle: set[str |
         remote_direction=media.direction,
         mid_extension_id=find_mid_extension(media),
     )
+
+
+def _refused(plan: SectionPlan, media: MediaDescription, refusal: str) -> SectionPlan:
+    # That it is inactive counts as agreed, lest it be offered again and again.
+    return replace(plan, refusal=refusal, formats=media.formats, remote_direction=Direction.INACTIVE)

@@ -6,7 +6,7 @@ and ``now`` go in, :attr:`Session.transmits` and :attr:`Session.events` come out
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from triortc.protocol.dtls.certificate import Certificate
 from triortc.protocol.dtls.transport import DtlsRole, DtlsState, DtlsStateChanged, DtlsTransport
@@ -19,7 +19,6 @@ from triortc.protocol.sdp.description import (
     Fingerprint,
     SessionDescription,
     parse_description_untrusted,
-    serialize_description,
 )
 from triortc.protocol.wire.clock import ClockAnchor
 from triortc.protocol.wire.entropy import Entropy
@@ -34,9 +33,6 @@ from .events import (
     CloseReason,
     ConnectionState,
     ConnectionStateChanged,
-    IceGatheringState,
-    IceGatheringStateChanged,
-    LocalCandidateFound,
     NegotiationNeeded,
     SendersChanged,
     SessionEnded,
@@ -44,6 +40,7 @@ from .events import (
     SignalingState,
     SignalingStateChanged,
 )
+from .gathering import Gathering
 from .media import MediaTransport
 from .negotiation import Agreement, Negotiation
 from .planning import RemoteTransport
@@ -52,7 +49,6 @@ from .transceiver import Transceiver
 
 MAX_HELD_DATAGRAMS = 4
 MAX_HELD_BYTES = 8192
-MAX_LOCAL_CANDIDATES = 32
 
 
 @dataclass(slots=True)
@@ -89,7 +85,6 @@ class Session:
         self.counters = SessionCounters()
         self.anchor = anchor
         self.connection_state = ConnectionState.NEW
-        self.gathering_state = IceGatheringState.NEW
         self.ended: SessionEnded | None = None
         self.ice = ice.IceAgent(role=ice.IceRole.CONTROLLED, entropy=entropy)
         self.dtls: DtlsTransport | None = None
@@ -101,17 +96,18 @@ class Session:
             ),
             entropy=entropy,
         )
+        self.gathering = Gathering(self.ice, self.negotiation, self.events)
         self.media = MediaTransport(
             anchor=anchor, entropy=entropy, cname=self.negotiation.cname, scratch=scratch
         )
         self._certificate = certificate
-        self._local_candidates: list[IceCandidate] = []
-        self._all_bases_known = False
         self._agreement: Agreement | None = None
         self._held: list[bytes] = []
+        # The selected pair's two addresses: all but STUN is sent there, and nowhere else.
+        self._path: tuple[Address, Address] | None = None
         self._negotiation_was_needed = False
         self._deadline: float | None = None
-        self._deadline_is_stale = True
+        self.deadline_is_stale = True
 
     # Negotiation
 
@@ -219,7 +215,7 @@ class Session:
 
     def add_host_address(self, base: Address, now: float) -> None:
         """Tell of a bound socket: one host candidate."""
-        self._set_gathering_state(IceGatheringState.GATHERING)
+        self.gathering.begin()
         self.ice.add_host_candidate(base, now)
         self._after_ice(now)
 
@@ -230,54 +226,13 @@ class Session:
 
     def end_of_bases(self, now: float) -> None:
         """Say that no socket and no server will be added any more."""
-        self._all_bases_known = True
+        self.gathering.end_of_bases()
         self._after_ice(now)
-
-    def _set_gathering_state(self, state: IceGatheringState) -> None:
-        if state is not self.gathering_state:
-            self.gathering_state = state
-            self.events.append(IceGatheringStateChanged(state))
-
-    def _check_gathering_complete(self) -> None:
-        if not self._all_bases_known or self.ice.gathering:
-            return
-        if self.gathering_state is IceGatheringState.COMPLETE:
-            return
-        self.events.append(LocalCandidateFound(None))
-        self._set_gathering_state(IceGatheringState.COMPLETE)
-
-    def _found_local_candidate(self, candidate: IceCandidate) -> None:
-        if len(self._local_candidates) >= MAX_LOCAL_CANDIDATES:
-            return
-        mid = self.negotiation.transport_mid
-        index = self.negotiation.section_index(mid)
-        candidate = replace(
-            candidate,
-            sdp_mid=mid,
-            sdp_m_line_index=index,
-            username_fragment=self.ice.local_parameters.ufrag,
-        )
-        self._local_candidates.append(candidate)
-        self.events.append(LocalCandidateFound(candidate))
 
     @property
     def local_description(self) -> SessionDescription | None:
         """The local description, with the candidates found so far."""
-        parsed = self.negotiation.local_description
-        if parsed is None:
-            return None
-        carrier = self.negotiation.transport_mid
-        candidates = tuple(candidate.to_sdp() for candidate in self._local_candidates)
-        complete = self.gathering_state is IceGatheringState.COMPLETE
-        media = tuple(
-            replace(section, candidates=candidates, end_of_candidates=complete)
-            if section.mid == carrier
-            else section
-            for section in parsed.media
-        )
-        return SessionDescription(
-            self.negotiation.local_type, serialize_description(replace(parsed, media=media))
-        )
+        return self.gathering.describe()
 
     # Datagrams and time
 
@@ -302,7 +257,9 @@ class Session:
         elif kind is DatagramKind.DTLS:
             self._receive_dtls(data, now)
         elif self.media.receive(data, kind is DatagramKind.RTCP, now):
-            self.ice.note_received(now)
+            if kind is DatagramKind.RTP:
+                # Reports alone make no receiving pair: they are seconds apart.
+                self.ice.note_received(now)
             self._after_media()
 
     def _receive_dtls(self, data: bytes, now: float) -> None:
@@ -316,9 +273,12 @@ class Session:
             self.counters.not_held += 1
 
     def next_deadline(self) -> float | None:
-        """Return when :meth:`handle_timeout` wants to be called, or None."""
-        if self._deadline_is_stale:
-            self._deadline_is_stale = False
+        """Return when :meth:`handle_timeout` wants to be called, or None.
+
+        It may have changed since the last call only if :attr:`deadline_is_stale`.
+        """
+        if self.deadline_is_stale:
+            self.deadline_is_stale = False
             self._deadline = None
             if self.ended is None:
                 dtls = None if self.dtls is None else self.dtls.next_deadline()
@@ -327,7 +287,7 @@ class Session:
 
     def handle_timeout(self, now: float) -> None:
         """Do what is due at *now*."""
-        self._deadline_is_stale = True
+        self.deadline_is_stale = True
         if self.ended is not None:
             return
         self.ice.handle_timeout(now)
@@ -343,22 +303,20 @@ class Session:
 
     def send_frame(self, mid: str, frame: EncodedFrame, now: float) -> None:
         """Protect a frame's packets for this peer and queue them as few, large transmits."""
-        pair = self.ice.selected_pair
-        if pair is None or self.ended is not None or not self.media.started:
+        path = self._path
+        if path is None:
             self.counters.frames_before_connected += 1
             return
-        local, remote = pair.local_base, pair.remote
-        transmits = self.transmits
+        local, remote = path
         for data, segment_size in self.media.write_frame(mid, frame, now):
-            transmits.append(Transmit(data, local, remote, segment_size))
+            self.transmits.append(Transmit(data, local, remote, segment_size))
 
     def _after_media(self) -> None:
-        self._deadline_is_stale = True
+        self.deadline_is_stale = True
         self.events.extend(self.media.events)
         self.media.events.clear()
-        pair = self.ice.selected_pair
-        if pair is not None:
-            local, remote = pair.local_base, pair.remote
+        if self._path is not None:
+            local, remote = self._path
             for data, segment_size in self.media.outgoing:
                 self.transmits.append(Transmit(data, local, remote, segment_size))
         self.media.outgoing.clear()
@@ -366,21 +324,22 @@ class Session:
     # What ICE and DTLS have to say
 
     def _after_ice(self, now: float) -> None:
-        self._deadline_is_stale = True
+        self.deadline_is_stale = True
         agent = self.ice
         self.transmits.extend(agent.transmits)
         agent.transmits.clear()
         while agent.events:
             event = agent.events.popleft()
             if isinstance(event, ice.LocalCandidate):
-                self._found_local_candidate(event.candidate)
+                self.gathering.add(event.candidate)
             elif isinstance(event, ice.AddressChecked):
                 self.events.append(AddressChecked(event.local, event.remote))
             elif isinstance(event, ice.PairSelected):
+                self._path = (event.pair.local_base, event.pair.remote)
                 self._start_dtls(event.pair.rtt, now)
             elif isinstance(event, ice.IceStateChanged):
                 self._ice_state_changed(event.state, now)
-        self._check_gathering_complete()
+        self.gathering.check_complete()
 
     def _ice_state_changed(self, state: ice.IceState, now: float) -> None:
         if state is ice.IceState.FAILED:
@@ -407,7 +366,7 @@ class Session:
         self._after_dtls(now)
 
     def _after_dtls(self, now: float) -> None:
-        self._deadline_is_stale = True
+        self.deadline_is_stale = True
         assert self.dtls is not None
         self._flush_dtls(self.dtls)
         while self.dtls.events:
@@ -416,9 +375,9 @@ class Session:
                 self._dtls_state_changed(self.dtls, event, now)
 
     def _flush_dtls(self, dtls: DtlsTransport) -> None:
-        pair = self.ice.selected_pair
-        if pair is not None:
-            self.transmits.extend(Transmit(data, pair.local_base, pair.remote) for data in dtls.datagrams)
+        if self._path is not None:
+            local, remote = self._path
+            self.transmits.extend(Transmit(data, local, remote) for data in dtls.datagrams)
         dtls.datagrams.clear()
 
     def _dtls_state_changed(self, dtls: DtlsTransport, event: DtlsStateChanged, now: float) -> None:
@@ -461,18 +420,19 @@ class Session:
     def _end(self, reason: CloseReason, detail: str, now: float) -> None:
         if self.ended is not None:
             return
-        # Without consent nothing more may be sent (RFC 7675 §5.1).
         if reason in (CloseReason.LOCAL, CloseReason.DTLS_FAILED):
             self.media.close(now)
             self._after_media()
             if self.dtls is not None:
                 self.dtls.close(now)
-        if self.dtls is not None:
+        # Without consent nothing more may be sent (RFC 7675 §5.1).
+        if self.dtls is not None and reason not in (CloseReason.ICE_FAILED, CloseReason.CONSENT_LOST):
             self._flush_dtls(self.dtls)
         self.ended = SessionEnded(reason, detail)
+        self._path = None
         self.ice.close()
         self.negotiation.close()
-        self._deadline_is_stale = True
+        self.deadline_is_stale = True
         self._set_connection_state(ConnectionState.FAILED if reason.is_failure else ConnectionState.CLOSED)
         self.events.append(SignalingStateChanged(SignalingState.CLOSED))
         self.events.append(self.ended)
