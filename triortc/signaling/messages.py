@@ -17,7 +17,8 @@ SignalingMessage: TypeAlias = SessionDescription | IceCandidate | None
 MAX_MESSAGE_SIZE = 64 * 1024
 MAX_JSON_DEPTH = 16
 
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+# A string without an end counts as one: a match cannot fail, so that none is tried twice.
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 _BRACKETS = re.compile(r"[\[\]{}]")
 
 

@@ -8,6 +8,7 @@ from triortc.peer.peer import Peer
 from triortc.protocol.ice.candidate import IceCandidate
 from triortc.protocol.sdp.description import SessionDescription
 from triortc.protocol.session.events import SignalingState
+from triortc.protocol.wire.errors import RemoteProtocolError
 
 from .messages import SignalingMessage
 
@@ -81,9 +82,12 @@ class _Negotiator:
     async def _take_description(self, description: SessionDescription) -> None:
         peer = self._peer
         if description.type == "answer":
+            self._ignoring = False
             if peer.signaling_state is SignalingState.HAVE_LOCAL_OFFER:
                 await peer.set_remote_description(description)
             return
+        if description.type != "offer":
+            raise RemoteProtocolError(f"a {description.type} is not a part of perfect negotiation")
         collision = peer.signaling_state is not SignalingState.STABLE
         self._ignoring = collision and not self._polite
         if self._ignoring:

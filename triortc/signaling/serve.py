@@ -101,11 +101,10 @@ class _Door:
         elif self._peers >= self._max_peers:
             await request.reject(503, body=b"This server has as many peers as it may.")
         else:
-            connection = await request.accept()
             self._peers += 1
             try:
                 with self._isolation:
-                    await self._serve(WebSocketSignaling(connection))
+                    await self._serve(WebSocketSignaling(await request.accept()))
             finally:
                 self._peers -= 1
 
