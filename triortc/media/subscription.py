@@ -96,19 +96,17 @@ class Subscription(ABC):
         """
         if self._frames or self._ended or not self._open:
             await trio.lowlevel.checkpoint()
+        # Written out, not factored: every call here is paid once per viewer and frame.
         while not self._frames:
             if not self._open:
                 raise trio.ClosedResourceError
             if self._ended:
                 raise trio.EndOfChannel
-            await self._sleep()
+            if self._reader is not None:
+                raise trio.BusyResourceError("another task is receiving from this subscription")
+            self._reader = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(self._abort)
         return self._frames.popleft()
-
-    async def _sleep(self) -> None:
-        if self._reader is not None:
-            raise trio.BusyResourceError("another task is receiving from this subscription")
-        self._reader = trio.lowlevel.current_task()
-        await trio.lowlevel.wait_task_rescheduled(self._abort)
 
     def _abort(self, _: object) -> trio.lowlevel.Abort:
         self._reader = None

@@ -64,7 +64,7 @@ async def open_peer(
             port=port,
             nursery=nursery,
         )
-        peer.start()
+        peer._start()
         try:
             yield peer
         finally:

@@ -71,7 +71,8 @@ class Peer(RunBound):
         self._member: SharedPortMember | None = None
         if port is not None:
             self._member = port.attach(session.ice.local_parameters.ufrag, self._driver)
-        # session → peer.candidates: at most 32 a generation fit, so none is ever dropped.
+        # session → peer.candidates: 64, BLOCK, which never comes to pass: a generation has at most
+        # 32 candidates and their end.
         self._candidate_sender, self._candidate_receiver = trio.open_memory_channel[IceCandidate | None](
             MAX_UNREAD_CANDIDATES
         )
@@ -294,7 +295,7 @@ class Peer(RunBound):
 
     # Inside: tasks, events, the end
 
-    def start(self) -> None:
+    def _start(self) -> None:
         """Start the tasks that every peer has; :func:`open_peer` does."""
         self._nursery.start_soon(self._driver.run_timers, name="timers")
         self._nursery.start_soon(self._driver.run_dtls_srtp, name="dtls-srtp")

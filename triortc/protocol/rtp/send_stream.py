@@ -143,6 +143,10 @@ class _Headers:
         self._word = RTP_VERSION_BITS | (EXTENSION_BIT if extension else 0) | payload_type << 16
         self._pack_into = struct.Struct(f"!I{self.length - 4}s").pack_into
 
+    def renumbered(self, payload_type: int) -> "_Headers":
+        """Return headers that go on from here under another payload type."""
+        return _Headers(self.ssrc, payload_type, self._extension, self.next_sequence)
+
     def tail(self, timestamp: int) -> bytes:
         """Return what follows the sequence number, the same in all packets of a frame."""
         return struct.pack("!II", timestamp & 0xFFFFFFFF, self.ssrc) + self._extension
@@ -239,6 +243,16 @@ class SendStream:
         self._history = _History()
         self._retransmissions = _Retransmissions()
         self._reset_statistics()
+
+    def change_codec(self, payload_type: int, rtx_payload_type: int | None) -> None:
+        """Go on under other payload types, as a renegotiation agreed.
+
+        The sequence numbers go on, too: to SRTP it is the same stream.
+        """
+        self.payload_type = payload_type
+        self._headers = self._headers.renumbered(payload_type)
+        if self._rtx is not None and rtx_payload_type is not None:
+            self._rtx = self._rtx.renumbered(rtx_payload_type)
 
     def _reset_statistics(self) -> None:
         self.packets_sent = 0

@@ -131,10 +131,11 @@ class MediaTransport:
     def _configure_sender(self, transceiver: Transceiver) -> None:
         assert transceiver.mid is not None
         codec = transceiver.codecs[0]
-        existing = self.send_streams.get(transceiver.mid)
-        if existing is not None and existing.payload_type == codec.payload_type:
-            return
         rtx = codec.rtx_payload_type
+        existing = self.send_streams.get(transceiver.mid)
+        if existing is not None:
+            existing.change_codec(codec.payload_type, rtx)
+            return
         stream = SendStream(
             kind="video" if transceiver.kind == "video" else "audio",
             ssrc=transceiver.ssrc,
@@ -187,13 +188,10 @@ class MediaTransport:
     def _report(self, now: float) -> None:
         blocks = self._report_blocks(now)
         for stream in self.send_streams.values():
-            report = stream.sender_report(now)
-            if report is None:
-                continue
-            self._send_rtcp(
-                [*_with_blocks(report, blocks), SourceDescription.of_cname(stream.ssrc, self._cname)]
-            )
-            blocks = ()
+            report = stream.sender_report(now, blocks)
+            if report is not None:
+                self._send_rtcp([report, stream.source_description])
+                blocks = ()
         if blocks:
             self._send_rtcp(
                 [
@@ -211,11 +209,7 @@ class MediaTransport:
         for stream in self.send_streams.values():
             if stream.packets_sent:
                 self._send_rtcp(
-                    [
-                        ReceiverReport(stream.ssrc),
-                        SourceDescription.of_cname(stream.ssrc, self._cname),
-                        Goodbye((stream.ssrc,)),
-                    ]
+                    [ReceiverReport(stream.ssrc), stream.source_description, Goodbye((stream.ssrc,))]
                 )
         self._timers.clear()
 
@@ -310,18 +304,3 @@ class MediaTransport:
                 self._last_fir[ssrc] = number
                 stream.fir_count += 1
                 self.events.append(KeyframeRequested(stream.mid))
-
-
-def _with_blocks(report: SenderReport, blocks: tuple[ReportBlock, ...]) -> list[RtcpPacket]:
-    if not blocks:
-        return [report]
-    return [
-        SenderReport(
-            report.ssrc,
-            report.ntp_time,
-            report.rtp_timestamp,
-            report.packet_count,
-            report.octet_count,
-            blocks,
-        )
-    ]
