@@ -7,6 +7,7 @@ from typing import Protocol, Self
 
 import trio
 
+from triortc.handles import RunBound
 from triortc.protocol.rtp.frame import EncodedFrame
 
 VIDEO_CAPACITY = 8
@@ -35,7 +36,7 @@ class Publisher(Protocol):
         """Make one of the next frames a keyframe, not too often."""
 
 
-class Subscription(ABC):
+class Subscription(RunBound, ABC):
     """Frames of one rendition for one viewer, to be used in a ``with`` block.
 
     The block's end unsubscribes. A slow reader loses frames, as its kind of queue decides,
@@ -47,6 +48,7 @@ class Subscription(ABC):
     """
 
     def __init__(self, publisher: Publisher) -> None:
+        super().__init__()
         self._publisher = publisher
         self._frames: deque[EncodedFrame] = deque()
         self._reader: trio.lowlevel.Task | None = None
@@ -56,6 +58,7 @@ class Subscription(ABC):
         self.overflows = 0
 
     def __enter__(self) -> Self:
+        self._check_run()
         self._publisher.add(self)
         self._open = True
         return self
@@ -93,7 +96,9 @@ class Subscription(ABC):
           trio.EndOfChannel: when the track has ended and all frames were received.
           trio.ClosedResourceError: outside of the ``with`` block.
           trio.BusyResourceError: when another task is receiving already.
+          WrongRunError: in another run than its own.
         """
+        self._check_run()
         if self._frames or self._ended or not self._open:
             await trio.lowlevel.checkpoint()
         # Written out, not factored: every call here is paid once per viewer and frame.
