@@ -328,7 +328,7 @@ class Session:
         agent = self.ice
         self.transmits.extend(agent.transmits)
         agent.transmits.clear()
-        while agent.events:
+        while agent.events and self.ended is None:
             event = agent.events.popleft()
             if isinstance(event, ice.LocalCandidate):
                 self.gathering.add(event.candidate)
@@ -339,7 +339,8 @@ class Session:
                 self._start_dtls(event.pair.rtt, now)
             elif isinstance(event, ice.IceStateChanged):
                 self._ice_state_changed(event.state, now)
-        self.gathering.check_complete()
+        if self.ended is None:
+            self.gathering.check_complete()
 
     def _ice_state_changed(self, state: ice.IceState, now: float) -> None:
         if state is ice.IceState.FAILED:
