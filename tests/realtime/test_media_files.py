@@ -83,12 +83,12 @@ async def test_a_coded_file_is_sent_as_it_is(
 
 
 async def test_the_profile_of_an_untranscoded_h264_file_is_its_own(tmp_path: Path) -> None:
-    clip = make_clip(tmp_path / "a.mp4", video="libx264", tune="zerolatency", profile="high", preset="fast")
+    clip = make_clip(tmp_path / "a.mp4", video="libx264", profile="baseline", level="4.0")
     async with open_media(MediaFile(clip, transcode=False)) as media:
         assert media.video is not None
         (encoding,) = media.video.encodings
         assert isinstance(encoding, H264)
-        assert encoding.profile_level_id.startswith("6400")
+        assert encoding.profile_level_id == "42c028"
 
 
 @pytest.mark.parametrize("transcode", [True, False])
@@ -125,6 +125,7 @@ async def test_sound_of_another_rate_and_layout_is_resampled(tmp_path: Path) -> 
     ("name", "clip", "words"),
     [
         ("b.mp4", {"video": "libx264", "bf": "2", "preset": "fast"}, "B-frames"),
+        ("h.mp4", {"video": "libx264", "bf": "0", "preset": "fast"}, "profile High, not Baseline"),
         ("m.avi", {"video": "mjpeg", "audio": None}, "its video is mjpeg"),
         ("a.mp4", {"video": None, "audio": "aac"}, "its audio is aac"),
     ],

@@ -96,6 +96,7 @@ class VideoEncoder:
         if self._context is None or (self._context.width, self._context.height) != size:
             self._context = self._open(*size)
         with media_errors(f"encode {self._encoding.name}"):
+            frame = frame.reformat(*size)  # the same one, but for sizes that yuv420p cannot have
             packets = self._context.encode(_as_keyframe(frame) if keyframe else frame)
         frames = [
             EncodedFrame(
@@ -195,16 +196,14 @@ class OpusEncoder:
             context.open()
         self._context: av.AudioCodecContext | None = context
         self._packetize = new_packetizer(encoding)
-        self._resampler = av.AudioResampler(
-            format="s16", layout="stereo", rate=OPUS_RATE, frame_size=OPUS_FRAME
-        )
-        self._clock = SampleClock()
+        self._form: tuple[str, str, int] | None = None
 
     def encode(self, raw: Raw, *, keyframe: bool) -> tuple[list[EncodedFrame], float]:
         """Encode a piece of sound; what does not fill a packet waits for the next piece."""
         started = time.perf_counter()
         sound = cast(av.AudioFrame, raw.frame)
         assert self._context is not None
+        self._adapt(sound)
         self._clock.note_input(raw.timestamp, raw.time, sound.samples / sound.sample_rate)
         with media_errors("encode Opus"):
             packets = [
@@ -220,6 +219,14 @@ class OpusEncoder:
     def close(self) -> None:
         """Free the encoder."""
         self._context = None
+
+    def _adapt(self, sound: av.AudioFrame) -> None:
+        """Begin anew for sound of another form; of the old one, up to 20 ms are lost."""
+        form = sound.format.name, sound.layout.name, sound.sample_rate
+        if form != self._form:
+            self._form = form
+            self._resampler = av.AudioResampler("s16", "stereo", OPUS_RATE, OPUS_FRAME)
+            self._clock = SampleClock()
 
 
 class SampleClock:

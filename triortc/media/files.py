@@ -24,6 +24,9 @@ from .source import H264, VP8, Encoding, Kind, MediaError, MediaFile, Opus, medi
 READ_AHEAD = 256
 """Packets that are read ahead to bring audio and video into order; muxers differ in care."""
 
+BASELINE = "42"
+"""How the ``profile_level_id`` of Baseline begins, constrained or not (RFC 6184 §8.1)."""
+
 AnyPacket: TypeAlias = "Packet[Stream]"
 
 
@@ -75,7 +78,7 @@ class FileReader:
         self._path = path
         self._loop = loop
         self._streams = _find_streams(container)
-        if not self._streams:
+        if not self._streams or container.format.name == "tty":  # FFmpeg would play a text as ANSI art
             raise MediaError(f"cannot open {path}: there is neither video nor audio in it")
         self.kinds: tuple[Kind, ...] = tuple(self._streams)
         video = self._streams.get("video")
@@ -232,7 +235,10 @@ def _encoding_of(stream: Stream, path: str) -> Encoding:
         raise MediaError(f"{cannot}: its {stream.type} is {name}, not VP8, H.264 or Opus; transcode it")
     if cast(av.VideoCodecContext, context).has_b_frames:
         raise MediaError(f"{cannot}: its video has B-frames, which browsers do not take; transcode it")
-    return H264(bitrate, _profile_level_id(context.extradata))
+    profile_level_id = _profile_level_id(context.extradata)
+    if not profile_level_id.startswith(BASELINE):  # no other one is negotiated
+        raise MediaError(f"{cannot}: its H.264 is of profile {context.profile}, not Baseline; transcode it")
+    return H264(bitrate, profile_level_id)
 
 
 def _profile_level_id(extradata: bytes | None) -> str:

@@ -1,5 +1,6 @@
 """What to send, and how to encode it: frozen descriptions, bound to no run and no thread."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
+    import av
+
     from .reader import Reader
 
 Kind: TypeAlias = Literal["video", "audio"]
@@ -25,7 +28,18 @@ def media_errors(what: str) -> Iterator[None]:
     try:
         yield
     except av.FFmpegError as error:
-        raise MediaError(f"cannot {what}: {error.strerror or error}") from error
+        raise MediaError(f"cannot {what}: {_reason(error)}") from error
+
+
+def _reason(error: "av.FFmpegError") -> str:
+    """Say in words what FFmpeg says in the terms of its inside."""
+    import av
+
+    if isinstance(error, av.error.ExitError):
+        return "no answer in time"
+    if error.errno == errno.ENOTTY:
+        return "it is no device of this kind"
+    return str(error.strerror or error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +205,7 @@ class MediaFile:
       path: a file name, or any URL that FFmpeg can read.
       loop: begin again at the end; timestamps go on.
       transcode: decode, and encode as ``open_media`` is told. When False the file's own
-        VP8, H.264 (without B-frames) or Opus is sent as it is, with no encoder; requests
+        VP8, H.264 (Baseline) or Opus is sent as it is, with no encoder; requests
         for a keyframe are then answered by the next one of the file.
     """
 
