@@ -18,7 +18,7 @@ from triortc.peer.peer import Peer
 
 from .messages import MAX_MESSAGE_SIZE
 from .negotiate import negotiate
-from .websocket import WebSocketSignaling
+from .websocket import WebSocketSignaling, read_host_and_origin
 
 PeerHandler: TypeAlias = Callable[[Peer], Awaitable[object]]
 
@@ -92,10 +92,8 @@ class _Door:
         self._isolation = Isolation(_logger, "a peer", trio.current_time)
 
     async def answer(self, request: trio_websocket.WebSocketRequest) -> None:
-        headers = {name.lower(): value.decode("latin-1") for name, value in request.headers}
-        refusal = self._access.refuse_host(headers.get(b"host")) or self._access.refuse_origin(
-            headers.get(b"origin"), headers.get(b"host")
-        )
+        host, origin = read_host_and_origin(request)
+        refusal = self._access.refuse_host(host) or self._access.refuse_origin(origin, host)
         if refusal is not None:
             await request.reject(refusal.status, body=refusal.reason.encode())
         elif self._peers >= self._max_peers:

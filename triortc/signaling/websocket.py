@@ -64,3 +64,10 @@ async def open_websocket_signaling(url: str) -> AsyncIterator[WebSocketSignaling
             yield WebSocketSignaling(connection)
     except trio_websocket.HandshakeError as error:
         raise ConnectionError(f"no signaling at {url}: {error!r}") from error
+
+
+def read_host_and_origin(request: trio_websocket.WebSocketRequest) -> tuple[str | None, str | None]:
+    """Return a handshake's Host and Origin headers, each None when it is missing."""
+    headers = {name.lower(): value.decode("latin-1") for name, value in request.headers}
+    # wsproto keeps Host apart from the other headers, and trio-websocket keeps it to itself.
+    return request._event.host, headers.get(b"origin")
