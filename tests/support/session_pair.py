@@ -1,9 +1,9 @@
 """Two sessions and a bad line between them, in virtual time; no trio, no thread, no socket.
 
-    pair = SessionPair(seed=7, loss=0.1, delay=0.05)
-    pair.alice.add_transceiver(...)
-    pair.negotiate()
-    pair.run_until(lambda: pair.connected, limit=10)
+pair = SessionPair(seed=7, loss=0.1, delay=0.05)
+pair.alice.add_transceiver(...)
+pair.negotiate()
+pair.run_until(lambda: pair.connected, limit=10)
 """
 
 import heapq
