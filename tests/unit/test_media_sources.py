@@ -1,6 +1,7 @@
 """Descriptions are inert: frozen, comparable, and light."""
 
 import dataclasses
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,17 @@ def test_a_description_is_frozen_and_equal_to_its_likes(description: Description
     assert hash(description) == hash(dataclasses.replace(description))
     with pytest.raises(dataclasses.FrozenInstanceError):
         setattr(description, dataclasses.fields(description)[0].name, None)
+
+
+@pytest.mark.parametrize("description", DESCRIPTIONS, ids=repr)
+def test_a_description_travels_to_other_processes(description: Description) -> None:
+    assert pickle.loads(pickle.dumps(description)) == description
+
+
+@pytest.mark.parametrize("framerate", [0, -30, 241])
+def test_a_test_pattern_has_a_framerate_that_can_be_kept(framerate: int) -> None:
+    with pytest.raises(ValueError, match=f"framerate of {framerate} is out of range"):
+        TestPattern(framerate=framerate)
 
 
 def test_describing_media_does_not_load_ffmpeg() -> None:

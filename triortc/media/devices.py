@@ -111,12 +111,13 @@ class DeviceReader:
         bad = 0
         while not self._frames:
             packet = self._next_packet()
-            try:
-                self._frames += cast(list[RawFrame], packet.decode())
-            except av.error.InvalidDataError as error:
-                bad += 1
-                if bad == BAD_PACKETS:
-                    raise MediaError(f"cannot {self._what}: {error.strerror}") from error
+            with media_errors(self._what):
+                try:
+                    self._frames += cast(list[RawFrame], packet.decode())
+                except av.error.InvalidDataError:
+                    bad += 1
+                    if bad == BAD_PACKETS:
+                        raise
         frame = self._frames.popleft()
         seconds = time.perf_counter() if frame.time is None else frame.time
         return Captured(self._kind, as_yuv420p(frame), seconds)
