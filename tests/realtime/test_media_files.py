@@ -1,6 +1,7 @@
 """Files: decoded or as they are, once or for ever, in real time."""
 
 import itertools
+import time
 from pathlib import Path
 
 import av
@@ -148,3 +149,12 @@ async def test_opus_alone_is_sent_as_it_is(tmp_path: Path) -> None:
         assert isinstance(media.audio.encodings[0], Opus)
         _, audio = await receive_both(media)
     assert 48 <= len(audio) <= 52
+
+
+async def test_a_file_of_which_nothing_is_wanted_rests(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.ogg", video=None, seconds=0.1)
+    async with open_media(MediaFile(clip, loop=True), audio=None) as media:
+        assert media.tracks == ()
+        started = time.process_time()
+        await trio.sleep(0.3)
+        assert time.process_time() - started < 0.1

@@ -125,7 +125,7 @@ class FileReader:
     def _rewind(self) -> bool:
         """Go back to the beginning if there is to be another round; timestamps go on."""
         if self._end == -math.inf:
-            raise MediaError(f"cannot read {self._path}: not one frame of it could be read")
+            raise MediaError(f"cannot read {self._path}: there is no frame with a timestamp in it")
         if self._loop:
             self._shift += self._end - self._begin
             self._begin, self._end = math.inf, -math.inf

@@ -119,8 +119,9 @@ def _start(
             kind: _track(kind, reader, encodings[kind], nursery) for kind in reader.kinds if encodings[kind]
         }
         tracks += own.values()
-        capture = Capture(reader, own, limiter=limiter, epoch=epoch)
-        nursery.start_soon(capture.run, name=f"capture {source}")
+        if own:  # else nobody would pace the reading
+            capture = Capture(reader, own, limiter=limiter, epoch=epoch)
+            nursery.start_soon(capture.run, name=f"capture {source}")
     return Media(tracks)
 
 
