@@ -115,14 +115,22 @@ def measure(arguments: argparse.Namespace) -> None:
         sender = start_sender(arguments, directory)
         receivers = Receivers()
         try:
-            assert sender.stdout is not None
-            url = next(word for word in sender.stdout.readline().split() if word.startswith("http"))
+            url = read_url(sender)
             os.sched_setaffinity(0, {1})
             watch(arguments, receivers, sender.pid, url)
         finally:
             receivers.close()
             sender.terminate()
             sender.wait(10)
+
+
+def read_url(sender: subprocess.Popen[str]) -> str:
+    assert sender.stdout is not None
+    for line in sender.stdout:
+        for word in line.split():
+            if word.startswith("http"):
+                return word
+    raise SystemExit("the sender has ended")
 
 
 def watch(arguments: argparse.Namespace, receivers: Receivers, pid: int, url: str) -> None:

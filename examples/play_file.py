@@ -2,7 +2,7 @@
 
     python examples/play_file.py film.mp4
 
-VP8, Opus and H.264 without B-frames are sent as they lie in the file. Anything else is decoded,
+VP8, Opus and Baseline H.264 are sent as they lie in the file. Anything else is decoded,
 and encoded once for all viewers.
 """
 
