@@ -132,7 +132,7 @@ class Driver:
 
     async def run_timers(self) -> NoReturn:
         """Wake at the session's deadlines, for as long as the peer lives."""
-        while True:
+        while self.broken is None:
             deadline = self.session.next_deadline()
             with trio.CancelScope(deadline=inf if deadline is None else deadline) as self._alarm:
                 await trio.sleep_forever()
@@ -142,6 +142,7 @@ class Driver:
                 due = session.next_deadline()
                 if due is not None and due <= now:
                     session.handle_timeout(now)
+        raise self.broken
 
     async def run_receive(self, endpoint: Endpoint) -> None:
         """Take bursts from a socket of this peer's own, until it is closed."""
