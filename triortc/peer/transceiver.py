@@ -2,6 +2,7 @@
 
 import trio
 
+from triortc.handles import RunBound
 from triortc.media.local_track import LocalTrack
 from triortc.media.subscription import Subscription
 from triortc.protocol.session.codecs import CodecCapability
@@ -10,13 +11,14 @@ from triortc.protocol.session.transceiver import Transceiver as Core
 from .driver import Driver
 
 
-class Transceiver:
+class Transceiver(RunBound):
     """A media section that sends one track (W3C ``RTCRtpTransceiver``).
 
     Returned by :meth:`triortc.Peer.add_track`; there is no public constructor.
     """
 
     def __init__(self, core: Core, track: LocalTrack, driver: Driver) -> None:
+        super().__init__()
         self._core = core
         self._track = track
         self._driver = driver
@@ -70,6 +72,7 @@ class Transceiver:
 
     def request_keyframe(self) -> None:
         """Pass a viewer's wish for a keyframe on to the encoder, which coalesces them."""
+        self._check_run()
         if self._subscription is not None:
             self._subscription.request_keyframe()
 

@@ -2,12 +2,14 @@
 
 import trio
 
+from triortc.handles import RunBound
+
 from .messages import SignalingMessage
 
 MAX_UNREAD_MESSAGES = 64
 
 
-class MemorySignaling(trio.abc.Channel[SignalingMessage]):
+class MemorySignaling(RunBound, trio.abc.Channel[SignalingMessage]):
     """One end of a pair made by :func:`open_memory_signaling`."""
 
     def __init__(
@@ -15,11 +17,13 @@ class MemorySignaling(trio.abc.Channel[SignalingMessage]):
         sender: "trio.MemorySendChannel[SignalingMessage]",
         receiver: "trio.MemoryReceiveChannel[SignalingMessage]",
     ) -> None:
+        super().__init__()
         self._sender = sender
         self._receiver = receiver
 
     async def send(self, value: SignalingMessage) -> None:
         """Hand a message to the other end; waits while 64 are unread."""
+        self._check_run()
         await self._sender.send(value)
 
     async def receive(self) -> SignalingMessage:
@@ -28,10 +32,12 @@ class MemorySignaling(trio.abc.Channel[SignalingMessage]):
         Raises:
           trio.EndOfChannel: when the other end has closed.
         """
+        self._check_run()
         return await self._receiver.receive()
 
     async def aclose(self) -> None:
         """Close this end; the other one sees the end after what was sent."""
+        self._check_run()
         self._sender.close()
         self._receiver.close()
         await trio.lowlevel.checkpoint()

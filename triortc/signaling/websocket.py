@@ -6,12 +6,13 @@ from contextlib import asynccontextmanager
 import trio
 import trio_websocket
 
+from triortc.handles import RunBound
 from triortc.protocol.wire.errors import Malformed
 
 from .messages import MAX_MESSAGE_SIZE, SignalingMessage, parse_message_untrusted, serialize_message
 
 
-class WebSocketSignaling(trio.abc.Channel[SignalingMessage]):
+class WebSocketSignaling(RunBound, trio.abc.Channel[SignalingMessage]):
     """Signaling messages as text frames.
 
     Attributes:
@@ -19,6 +20,7 @@ class WebSocketSignaling(trio.abc.Channel[SignalingMessage]):
     """
 
     def __init__(self, connection: trio_websocket.WebSocketConnection) -> None:
+        super().__init__()
         self.malformed = 0
         self._connection = connection
 
@@ -28,6 +30,7 @@ class WebSocketSignaling(trio.abc.Channel[SignalingMessage]):
         Raises:
           trio.BrokenResourceError: if the connection is gone.
         """
+        self._check_run()
         try:
             await self._connection.send_message(serialize_message(value))
         except trio_websocket.ConnectionClosed as error:
@@ -39,6 +42,7 @@ class WebSocketSignaling(trio.abc.Channel[SignalingMessage]):
         Raises:
           trio.EndOfChannel: when the connection is gone.
         """
+        self._check_run()
         while True:
             try:
                 return parse_message_untrusted(await self._connection.get_message())
@@ -49,6 +53,7 @@ class WebSocketSignaling(trio.abc.Channel[SignalingMessage]):
 
     async def aclose(self) -> None:
         """Close the connection."""
+        self._check_run()
         await self._connection.aclose()
 
 
