@@ -2,14 +2,22 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TypeAlias
+from urllib.parse import urlsplit
 
 import trio
 import trio_websocket
 
 from triortc.handles import RunBound
-from triortc.protocol.wire.errors import Malformed
+from triortc.nursery import open_bare_nursery
+from triortc.protocol.wire.errors import LocalProtocolError, Malformed
 
 from .messages import MAX_MESSAGE_SIZE, SignalingMessage, parse_message_untrusted, serialize_message
+
+ClientStream: TypeAlias = "trio.SocketStream | trio.SSLStream[trio.SocketStream]"
+
+CONNECT_TIMEOUT = 10.0
+CLOSE_TIMEOUT = 1.0
 
 
 class WebSocketSignaling(RunBound, trio.abc.Channel[SignalingMessage]):
@@ -62,13 +70,19 @@ async def open_websocket_signaling(url: str) -> AsyncIterator[WebSocketSignaling
     """Connect to a ``ws:`` or ``wss:`` URL, such as :func:`triortc.serve_peers` serves.
 
     Raises:
+      LocalProtocolError: if *url* is none of these.
       OSError: if there is no server, or it refuses.
     """
-    try:
-        async with trio_websocket.open_websocket_url(url, max_message_size=MAX_MESSAGE_SIZE) as connection:
+    stream = await _open_stream(url)
+    # The stream is ours to close: trio-websocket leaves it open when the server says goodbye first.
+    async with stream, open_bare_nursery() as nursery:
+        connection = await _shake_hands(nursery, stream, url)
+        try:
             yield WebSocketSignaling(connection)
-    except trio_websocket.HandshakeError as error:
-        raise ConnectionError(f"no signaling at {url}: {error!r}") from error
+        finally:
+            with trio.move_on_after(CLOSE_TIMEOUT):
+                await connection.aclose()
+            nursery.cancel_scope.cancel()
 
 
 def read_host_and_origin(request: trio_websocket.WebSocketRequest) -> tuple[str | None, str | None]:
@@ -76,3 +90,33 @@ def read_host_and_origin(request: trio_websocket.WebSocketRequest) -> tuple[str 
     headers = {name.lower(): value.decode("latin-1") for name, value in request.headers}
     # wsproto keeps Host apart from the other headers, and trio-websocket keeps it to itself.
     return request._event.host, headers.get(b"origin")
+
+
+async def _open_stream(url: str) -> ClientStream:
+    scheme, host, port, _ = _split_url(url)
+    if scheme == "ws":
+        return await trio.open_tcp_stream(host, port)
+    return await trio.open_ssl_over_tcp_stream(host, port, https_compatible=True)
+
+
+async def _shake_hands(
+    nursery: trio.Nursery, stream: ClientStream, url: str
+) -> trio_websocket.WebSocketConnection:
+    _, host, port, resource = _split_url(url)
+    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    try:
+        with trio.fail_after(CONNECT_TIMEOUT):
+            return await trio_websocket.wrap_client_stream(
+                nursery, stream, authority, resource, max_message_size=MAX_MESSAGE_SIZE
+            )
+    except (trio_websocket.HandshakeError, trio_websocket.ConnectionClosed, trio.TooSlowError) as error:
+        raise ConnectionError(f"no signaling at {url}: {error!r}") from error
+
+
+def _split_url(url: str) -> tuple[str, str, int, str]:
+    parts = urlsplit(url)
+    if parts.scheme not in ("ws", "wss") or parts.hostname is None:
+        raise LocalProtocolError(f"not a ws: or wss: URL: {url!r}")
+    port = parts.port or (80 if parts.scheme == "ws" else 443)
+    resource = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return parts.scheme, parts.hostname, port, resource
