@@ -74,15 +74,18 @@ async def open_websocket_signaling(url: str) -> AsyncIterator[WebSocketSignaling
       OSError: if there is no server, or it refuses.
     """
     stream = await _open_stream(url)
-    # The stream is ours to close: trio-websocket leaves it open when the server says goodbye first.
-    async with stream, open_bare_nursery() as nursery:
-        connection = await _shake_hands(nursery, stream, url)
-        try:
-            yield WebSocketSignaling(connection)
-        finally:
-            with trio.move_on_after(CLOSE_TIMEOUT):
-                await connection.aclose()
-            nursery.cancel_scope.cancel()
+    try:
+        # The stream is ours to close: trio-websocket leaves it open when the server says goodbye.
+        async with stream, open_bare_nursery() as nursery:
+            connection = await _shake_hands(nursery, stream, url)
+            try:
+                yield WebSocketSignaling(connection)
+            finally:
+                with trio.move_on_after(CLOSE_TIMEOUT):
+                    await connection.aclose()
+                nursery.cancel_scope.cancel()
+    except trio_websocket.HandshakeError as error:  # trio-websocket raises it in the nursery
+        raise ConnectionError(f"no signaling at {url}: {error!r}") from error
 
 
 def read_host_and_origin(request: trio_websocket.WebSocketRequest) -> tuple[str | None, str | None]:
@@ -109,8 +112,8 @@ async def _shake_hands(
             return await trio_websocket.wrap_client_stream(
                 nursery, stream, authority, resource, max_message_size=MAX_MESSAGE_SIZE
             )
-    except (trio_websocket.HandshakeError, trio_websocket.ConnectionClosed, trio.TooSlowError) as error:
-        raise ConnectionError(f"no signaling at {url}: {error!r}") from error
+    except trio.TooSlowError as error:
+        raise ConnectionError(f"no answer from {url}") from error
 
 
 def _split_url(url: str) -> tuple[str, str, int, str]:
