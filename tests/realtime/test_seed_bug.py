@@ -119,10 +119,6 @@ def kind_of(thing: object) -> str | None:
     return "description" if is_frozen_description(thing) else None
 
 
-UNBOUND = pytest.mark.xfail(reason="Broadcast does not remember its run yet", strict=True)
-NAMES = [pytest.param(name, marks=UNBOUND if name == "Broadcast" else ()) for name in triortc.__all__]
-
-
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", triortc.__all__)
 def test_every_public_name_is_a_description_an_error_an_enum_a_function_or_a_bound_handle(name):
     assert kind_of(getattr(triortc, name)) is not None

@@ -143,3 +143,16 @@ async def test_a_port_in_use_is_an_error():
     with pytest.raises(OSError, match=r"no signaling|refused|connect"):
         async with triortc.open_websocket_signaling(f"ws://127.0.0.1:{port}/"):
             pass
+
+
+async def test_who_leaves_before_media_flows_is_gone_at_once():
+    reasons = []
+
+    async def watch(peer: triortc.Peer) -> None:
+        reasons.append(await peer.wait_closed())
+
+    async with serving(watch) as port:
+        async with triortc.open_websocket_signaling(f"ws://127.0.0.1:{port}"):
+            pass
+        await until(lambda: reasons)
+    assert reasons == [triortc.CloseReason.LOCAL]

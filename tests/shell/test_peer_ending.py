@@ -217,3 +217,14 @@ async def test_after_the_block_every_call_says_that_it_is_closed(autojump_clock)
     assert peer.connection_state is triortc.ConnectionState.CLOSED
     assert repr(peer) == "<Peer closed>"
     peer.statistics()
+
+
+async def test_a_track_whose_media_has_ended_leaves_the_peer_alive(autojump_clock):
+    async with open_two_peers() as (sender, viewer):
+        with open_video() as (track, _):
+            sender.add_track(track)
+        receive_media(viewer, "video")
+        async with negotiating(sender, viewer):
+            await sender.wait_connected()
+            await trio.sleep(1)
+            assert sender.connection_state is triortc.ConnectionState.CONNECTED

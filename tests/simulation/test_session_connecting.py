@@ -26,6 +26,7 @@ LINES = {
     "reordering": {"loss": 0.1, "delay": 0.01, "jitter": 0.2},
     "duplicates": {"loss": 0.1, "delay": 0.05, "jitter": 0.05, "duplicate": 0.5},
     "a long way": {"loss": 0.1, "delay": 0.2, "jitter": 0.05},
+    "a satellite": {"delay": 0.4, "jitter": 0.02},
 }
 SEEDS = 30
 

@@ -4,6 +4,7 @@ The code between two awaits is atomic, so no lock and no inbox is needed: a task
 session, changes it, and on the way out everything it wants to say is delivered.
 """
 
+import sys
 from collections.abc import Callable
 from math import inf
 from types import TracebackType
@@ -30,11 +31,10 @@ MISUSE = (InvalidStateError, LocalProtocolError, RemoteProtocolError)
 class Turn:
     """``with driver.turn() as session``: mutate the session, then deliver all it says."""
 
-    __slots__ = ("_driver", "_foreign")
+    __slots__ = ("_driver",)
 
-    def __init__(self, driver: "Driver", *, foreign: bool) -> None:
+    def __init__(self, driver: "Driver") -> None:
         self._driver = driver
-        self._foreign = foreign
 
     def __enter__(self) -> Session:
         driver = self._driver
@@ -46,14 +46,39 @@ class Turn:
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
+    ) -> None:
         driver = self._driver
         driver.in_turn = False
-        if error is not None and not isinstance(error, MISUSE):
-            driver.break_down(error)
-            return self._foreign and isinstance(error, Exception)
-        driver.drain()
-        return False
+        delivered = False
+        try:
+            if error is None or isinstance(error, MISUSE):
+                driver.drain()
+                delivered = True
+        finally:
+            if not delivered:
+                driver.break_down(sys.exception() or error)
+
+
+class Containment:
+    """Where the task of a shared port enters a peer: what fails in there is that peer's alone.
+
+    The error is not swallowed: the peer's own nursery raises it.
+    """
+
+    __slots__ = ("_driver",)
+
+    def __init__(self, driver: "Driver") -> None:
+        self._driver = driver
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if error is not None:
+            self._driver.break_down(error)
+        return isinstance(error, Exception)
 
 
 class Driver:
@@ -77,8 +102,8 @@ class Driver:
         self.endpoints: dict[Address, Endpoint] = {}
         self._scratch = scratch
         self._handle_event = handle_event
-        self._turn = Turn(self, foreign=False)
-        self._foreign_turn = Turn(self, foreign=True)
+        self._turn = Turn(self)
+        self._containment = Containment(self)
         self._alarm: trio.CancelScope | None = None
         # ice.receive → dtls-srtp: DROP_NEWEST, counted; an overloaded peer sheds here, so that
         # consent and the other peers never wait for it.
@@ -95,7 +120,7 @@ class Driver:
         """How many bursts wait for their turn."""
         return self._burst_sender.statistics().current_buffer_used
 
-    def break_down(self, error: BaseException) -> None:
+    def break_down(self, error: BaseException | None) -> None:
         """Remember a bug: the alarm's task raises it, and so does every later turn."""
         self.broken = error
         if self._alarm is not None:
@@ -151,21 +176,19 @@ class Driver:
                 await endpoint.wait_readable()
             except trio.ClosedResourceError:
                 return
-            self._take(endpoint.local, endpoint.receive_burst(), self._turn)
+            self._take(endpoint.local, endpoint.receive_burst())
 
     def deliver(self, local: Address, burst: Burst) -> None:
-        """Take a burst that came to a shared port.
-
-        A bug that it uncovers is raised in this peer's own nursery, not in the port's.
-        """
+        """Take a burst that came to a shared port; a bug that it uncovers stays this peer's."""
         if self.broken is None:
-            self._take(local, burst, self._foreign_turn)
+            with self._containment:
+                self._take(local, burst)
 
-    def _take(self, local: Address, burst: Burst, turn: Turn) -> None:
+    def _take(self, local: Address, burst: Burst) -> None:
         """Answer STUN at once, and leave the rest to :meth:`run_dtls_srtp`."""
         checks = [datagram for datagram in burst if is_stun_untrusted(datagram[0])]
         if checks:
-            with turn as session:
+            with self._turn as session:
                 session.receive_burst(checks, local, trio.current_time())
             burst = [datagram for datagram in burst if not is_stun_untrusted(datagram[0])]
         if not burst:

@@ -90,20 +90,24 @@ class Transceiver(RunBound):
             nursery.start_soon(self._send, wanted, self._sending, name=f"rtp.send {self.mid}")
 
     async def _send(self, capability: CodecCapability, scope: trio.CancelScope) -> None:
-        """One wake-up, one turn and one or two transmits per frame."""
-        mid = self._core.mid
-        assert mid is not None
-        turn = self._driver.turn()
-        encoding = next(
-            encoding for encoding in self._track.encodings if encoding.name.lower() == capability.name.lower()
-        )
-        with scope, self._track.subscribe(encoding) as subscription:
-            self._subscription = subscription
+        name = capability.name.lower()
+        encoding = next(encoding for encoding in self._track.encodings if encoding.name.lower() == name)
+        with scope:
             try:
-                while True:
-                    frame = await subscription.receive()
-                    with turn as session:
-                        session.send_frame(mid, frame, trio.current_time())
+                subscription = self._track.subscribe(encoding)
+            except trio.ClosedResourceError:
+                return  # the track's block has ended, which is not the peer's end
+            with subscription as self._subscription:
+                await self._forward(subscription)
+
+    async def _forward(self, subscription: Subscription) -> None:
+        """One wake-up, one turn and one or two transmits per frame, until the track ends."""
+        mid, turn = self._core.mid, self._driver.turn()
+        assert mid is not None
+        while True:
+            try:
+                frame = await subscription.receive()
             except trio.EndOfChannel:
-                # The track has ended; the peer may go on with others.
-                pass
+                return  # the peer may go on with other tracks
+            with turn as session:
+                session.send_frame(mid, frame, trio.current_time())

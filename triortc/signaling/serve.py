@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 from typing import TypeAlias
 
 import trio
@@ -15,6 +14,7 @@ from triortc.nursery import open_bare_nursery
 from triortc.peer.config import PeerConfig
 from triortc.peer.open import open_peer
 from triortc.peer.peer import Peer
+from triortc.protocol.session.events import ConnectionState
 
 from .messages import MAX_MESSAGE_SIZE
 from .negotiate import negotiate
@@ -108,6 +108,13 @@ class _Door:
 
     async def _serve(self, channel: WebSocketSignaling) -> None:
         async with open_peer(self._config, port=self._shared) as peer, open_bare_nursery() as nursery:
-            nursery.start_soon(partial(negotiate, peer, channel, polite=False), name="signaling pump")
+            nursery.start_soon(_pump, peer, channel, name="signaling pump")
             await self._handler(peer)
             nursery.cancel_scope.cancel()
+
+
+async def _pump(peer: Peer, channel: WebSocketSignaling) -> None:
+    await negotiate(peer, channel, polite=False)
+    # Media goes on without signaling, but cannot begin without it.
+    if peer.connection_state in (ConnectionState.NEW, ConnectionState.CONNECTING):
+        await peer.aclose()

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 import trio
 
 from triortc.access import Access, normal_origin, url_host
+from triortc.handles import RunBound
 from triortc.isolation import Isolation
 from triortc.media.local_track import LocalTrack
 from triortc.media.open import Media
@@ -57,7 +58,7 @@ class BroadcastStatistics:
     loop_lag: float
 
 
-class Broadcast:
+class Broadcast(RunBound):
     """A running broadcast, as :func:`serve_broadcast` hands it to who started it.
 
     Attributes:
@@ -78,6 +79,7 @@ class Broadcast:
         tracks: Sequence[LocalTrack],
         lag: LoopLag,
     ) -> None:
+        super().__init__()
         self.urls = tuple(urls)
         self.port = port
         self.token = token
@@ -99,6 +101,7 @@ class Broadcast:
 
     def statistics(self) -> BroadcastStatistics:
         """Return the figures now."""
+        self._check_run()
         renditions = [rendition for track in self._tracks for rendition in track.statistics().renditions]
         video = [rendition for rendition in renditions if rendition.encoding.kind == "video"]
         sockets = [endpoint.statistics for endpoint in self._shared.endpoints]

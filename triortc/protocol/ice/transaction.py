@@ -10,6 +10,9 @@ SubjectT = TypeVar("SubjectT")
 LONGEST_INTERVAL = 2.0
 """Seconds between two sends of one request, at most; a longer first interval stays as it is."""
 
+ANSWER_PATIENCE = 3.0
+"""Seconds that a request which is sent no more may still be answered."""
+
 
 @dataclass(slots=True, eq=False)
 class Transaction(Generic[SubjectT]):
@@ -48,8 +51,9 @@ class Transaction(Generic[SubjectT]):
         return Transmit(self.request, self.local, self.remote)
 
     def stop_sending(self) -> None:
-        """Send it no more; an answer is still welcome until the deadline."""
+        """Send it no more; an answer is still welcome, however long the way is."""
         self.limit = self.sends
+        self.deadline = max(self.deadline, self.sent_at + ANSWER_PATIENCE)
 
     def round_trip(self, now: float) -> float | None:
         """Return the seconds an answer took; None when it may answer any of several sends."""

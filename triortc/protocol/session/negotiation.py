@@ -314,6 +314,8 @@ class Negotiation:
             return
         if (transport.ufrag, transport.pwd) != (self._agreed.ufrag, self._agreed.pwd):
             raise RemoteProtocolError("an ICE restart is not supported")
+        if set(transport.fingerprints) != set(self._agreed.fingerprints):
+            raise RemoteProtocolError("a change of certificate is not supported")
 
     # Committing
 
