@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from floor import measure as measure_floor
 from receivers import Receivers
 
 FRAMERATE = 30
@@ -169,7 +170,10 @@ def report(
     whole = cpu.user + cpu.kernel
     print(f"receivers' CPU        {(own.user + own.kernel) / seconds:.3f} cores")
     print(f"sender CPU            {whole / seconds:.3f} cores ({cpu.kernel / whole:.0%} in the kernel)")
-    print(f"  per packet          {whole / max(packets, 1) * 1e6:.2f} µs")
+    per_packet = whole / max(packets, 1)
+    floor = measure_floor()
+    print(f"  per packet          {per_packet * 1e6:.2f} µs, {per_packet / floor:.1f} times the bare loop's")
+    print(f"  the bare loop       {floor * 1e6:.2f} µs (benchmarks/floor.py, just now)")
     print(f"  per viewer          {whole / seconds / max(after.viewers, 1) * 1e3:.2f} ms/s")
 
 

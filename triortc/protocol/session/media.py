@@ -35,8 +35,8 @@ from triortc.protocol.wire.timers import Timers
 from .events import KeyframeRequested
 from .transceiver import Transceiver
 
-REPORT_INTERVAL = 1.0
-"""Seconds between reports, on average: video wants them oftener than RFC 3550's five seconds."""
+REPORT_INTERVAL = 2.0
+"""Seconds between reports, on average: lip sync wants them oftener than RFC 3550's five seconds."""
 
 FIRST_REPORT_DELAY = 0.1
 """Seconds from the first frame to the first sender report, which lip sync waits for."""

@@ -12,6 +12,7 @@ from triortc.protocol.dtls.certificate import Certificate
 from triortc.protocol.dtls.transport import DtlsRole, DtlsState, DtlsStateChanged, DtlsTransport
 from triortc.protocol.ice import agent as ice
 from triortc.protocol.ice.candidate import IceCandidate, parse_candidate_untrusted
+from triortc.protocol.ice.consent import HURRIED_INTERVAL
 from triortc.protocol.rtp.frame import EncodedFrame
 from triortc.protocol.rtp.srtp import Scratch
 from triortc.protocol.sdp.description import (
@@ -106,7 +107,9 @@ class Session:
         # The selected pair's two addresses: all but STUN is sent there, and nowhere else.
         self._path: tuple[Address, Address] | None = None
         self._negotiation_was_needed = False
-        self._deadline: float | None = None
+        # Kept, because asking ICE for its deadline costs as much as taking a packet.
+        self._ice_deadline: float | None = None
+        self._dtls_deadline: float | None = None
         self.deadline_is_stale = True
 
     # Negotiation
@@ -260,6 +263,8 @@ class Session:
             if kind is DatagramKind.RTP:
                 # Reports alone make no receiving pair: they are seconds apart.
                 self.ice.note_received(now)
+                if self._ice_deadline is None or self._ice_deadline > now + HURRIED_INTERVAL:
+                    self._ice_deadline = self.ice.next_deadline()
             self._after_media()
 
     def _receive_dtls(self, data: bytes, now: float) -> None:
@@ -277,25 +282,21 @@ class Session:
 
         It may have changed since the last call only if :attr:`deadline_is_stale`.
         """
-        if self.deadline_is_stale:
-            self.deadline_is_stale = False
-            self._deadline = None
-            if self.ended is None:
-                dtls = None if self.dtls is None else self.dtls.next_deadline()
-                self._deadline = earliest(self.ice.next_deadline(), dtls, self.media.next_deadline())
-        return self._deadline
+        self.deadline_is_stale = False
+        if self.ended is not None:
+            return None
+        return earliest(self._ice_deadline, self._dtls_deadline, self.media.next_deadline())
 
     def handle_timeout(self, now: float) -> None:
         """Do what is due at *now*."""
         self.deadline_is_stale = True
-        if self.ended is not None:
-            return
-        self.ice.handle_timeout(now)
-        self._after_ice(now)
-        if self.dtls is not None and self.ended is None:
+        if self.ended is None and _is_due(self._ice_deadline, now):
+            self.ice.handle_timeout(now)
+            self._after_ice(now)
+        if self.ended is None and self.dtls is not None and _is_due(self._dtls_deadline, now):
             self.dtls.handle_timeout(now)
             self._after_dtls(now)
-        if self.ended is None:
+        if self.ended is None and _is_due(self.media.next_deadline(), now):
             self.media.handle_timeout(now)
             self._after_media()
 
@@ -341,6 +342,7 @@ class Session:
                 self._ice_state_changed(event.state, now)
         if self.ended is None:
             self.gathering.check_complete()
+        self._ice_deadline = agent.next_deadline()
 
     def _ice_state_changed(self, state: ice.IceState, now: float) -> None:
         if state is ice.IceState.FAILED:
@@ -374,6 +376,7 @@ class Session:
             event = self.dtls.events.popleft()
             if isinstance(event, DtlsStateChanged):
                 self._dtls_state_changed(self.dtls, event, now)
+        self._dtls_deadline = self.dtls.next_deadline()
 
     def _flush_dtls(self, dtls: DtlsTransport) -> None:
         if self._path is not None:
@@ -437,3 +440,7 @@ class Session:
         self._set_connection_state(ConnectionState.FAILED if reason.is_failure else ConnectionState.CLOSED)
         self.events.append(SignalingStateChanged(SignalingState.CLOSED))
         self.events.append(self.ended)
+
+
+def _is_due(deadline: float | None, now: float) -> bool:
+    return deadline is not None and deadline <= now
