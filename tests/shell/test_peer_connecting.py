@@ -186,7 +186,7 @@ async def test_statistics_have_the_browsers_names(autojump_clock):
             nursery.start_soon(feed_frames, feed)
             async with negotiating(sender, viewer):
                 await sender.wait_connected()
-                await trio.sleep(3)
+                await trio.sleep(10)
                 statistics = sender.statistics()
             reports = {report["type"]: report for report in statistics.as_w3c().values()}
             assert reports["outbound-rtp"]["framesSent"] >= 80
