@@ -27,8 +27,10 @@ async def answer(endpoint: VirtualEndpoint) -> None:
 
 
 @asynccontextmanager
-async def gathering(network: VirtualNetwork) -> AsyncIterator[triortc.Peer]:
-    with using_network(network.host("10.0.0.1")), open_video() as (track, _):
+async def gathering(
+    network: VirtualNetwork, addresses: tuple[str, ...] = ("10.0.0.1",)
+) -> AsyncIterator[triortc.Peer]:
+    with using_network(network.host(*addresses)), open_video() as (track, _):
         async with triortc.open_peer(CONFIG) as peer:
             peer.add_track(track)
             await peer.set_local_description()
@@ -88,3 +90,16 @@ async def test_a_cancelled_gathering_leaves_no_socket(autojump_clock):
         async with gathering(network) as peer:
             await peer.wait_ice_gathering_complete()
     assert all(not host.endpoints for host in network.hosts)
+
+
+async def test_a_server_outside_is_not_asked_from_loopback_or_in_another_family(autojump_clock):
+    network = VirtualNetwork(delay=0.02)
+    network.names["stun.example"] = [SERVER]
+    endpoint = network.host(SERVER).open_endpoint(SERVER, 3478)
+    start = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(answer, endpoint)
+        async with gathering(network, ("10.0.0.1", "fd00::1", "127.0.0.1")) as peer:
+            await peer.wait_ice_gathering_complete()
+            assert trio.current_time() - start < 0.5
+        nursery.cancel_scope.cancel()

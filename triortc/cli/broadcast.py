@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import trio
@@ -82,6 +83,8 @@ def choose_sources(options: Options) -> list[Source]:
         return [camera] if options.no_audio else [camera, Microphone()]
     if shape:
         raise ValueError("--size and --fps are for cameras and the test card; a file keeps its own")
+    if not any(mark in options.source for mark in "./\\:") and not Path(options.source).exists():
+        raise ValueError(f"{options.source} is neither test nor camera, and no device, file or URL")
     return [MediaFile(options.source, loop="://" not in options.source)]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from ipaddress import ip_address
 
 import trio
 
@@ -9,6 +10,7 @@ from triortc.handles import RunBound
 from triortc.media.local_track import LocalTrack
 from triortc.net.endpoint import Endpoint, Network
 from triortc.net.mux import SharedPort, SharedPortMember
+from triortc.nursery import open_bare_nursery
 from triortc.protocol.ice.candidate import IceCandidate
 from triortc.protocol.rtp.srtp import Scratch
 from triortc.protocol.sdp.description import Direction, SessionDescription
@@ -332,7 +334,7 @@ class Peer(RunBound):
 
     async def _gather_server_reflexive(self, bases: list[Address]) -> None:
         """Ask every STUN server from every socket; a dead one delays nobody else."""
-        async with trio.open_nursery() as nursery:
+        async with open_bare_nursery() as nursery:
             for server in self._config.ice_servers:
                 for host, port in server.addresses():
                     nursery.start_soon(self._ask_server, host, port, bases, name=f"ice.gather {host}")
@@ -347,8 +349,9 @@ class Peer(RunBound):
         with self._driver.turn() as session:
             now = trio.current_time()
             for base in bases:
-                for address in addresses[:1]:
-                    session.gather_server_reflexive(base, address, now)
+                server = next((address for address in addresses if _can_reach(base, address)), None)
+                if server is not None:
+                    session.gather_server_reflexive(base, server, now)
 
     def _handle_event(self, event: SessionEvent) -> None:
         match event:
@@ -419,3 +422,9 @@ class Peer(RunBound):
 def _endpoint_name(address: Address) -> str:
     host, port = address
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _can_reach(base: Address, server: Address) -> bool:
+    """Whether a socket and a server are of one family, and both or neither on loopback."""
+    one, other = ip_address(base[0]), ip_address(server[0])
+    return one.version == other.version and one.is_loopback == other.is_loopback

@@ -25,6 +25,7 @@ from hypercorn.typing import (
 )
 
 from triortc.isolation import Isolation
+from triortc.nursery import open_bare_nursery
 
 HEADERS_LIMIT = 16 * 1024
 """Bytes of one request's line and headers."""
@@ -136,7 +137,8 @@ def _drain_unread(app: ASGIFramework) -> ASGIFramework:
             if message["type"] != "http.response.body" or message.get("more_body"):
                 await send(message)
                 return
-            async with trio.open_nursery() as nursery:
+            # Bare, because hypercorn swallows groups, and with one a Ctrl-C.
+            async with open_bare_nursery() as nursery:
                 nursery.start_soon(_drain, receive)
                 await send(message)
                 nursery.cancel_scope.cancel()
