@@ -33,6 +33,7 @@ SETTLE_SECONDS = 3.0
 class Sent:
     """What the sender says it has sent."""
 
+    time: float
     viewers: int
     packets: int
     bytes: int
@@ -43,7 +44,9 @@ def read_sent(url: str) -> Sent:
         viewers = json.load(response)["viewers"]
     streams = [stats for viewer in viewers for stats in viewer["stats"].values()]
     streams = [stats for stats in streams if stats["type"] == "outbound-rtp"]
+    # Each viewer is described at a moment of its own; with many, the answer takes a while.
     return Sent(
+        sum(stream["timestamp"] for stream in streams) / len(streams) / 1000,
         len(viewers),
         sum(stream["packetsSent"] for stream in streams),
         sum(stream["bytesSent"] + stream["headerBytesSent"] for stream in streams),
@@ -159,10 +162,11 @@ def report(
     received: Sequence[int],
     lost: Sequence[int],
 ) -> None:
-    packets = after.packets - before.packets
-    bitrate = (after.bytes - before.bytes) * 8 / seconds / max(after.viewers, 1)
+    sending = after.time - before.time
+    rate = (after.packets - before.packets) / sending
+    bitrate = (after.bytes - before.bytes) * 8 / sending / after.viewers
     print(f"viewers               {after.viewers}")
-    print(f"sent                  {packets / seconds:,.0f} packets/s, {bitrate / 1e6:.2f} Mbit/s each")
+    print(f"sent                  {rate:,.0f} packets/s, {bitrate / 1e6:.2f} Mbit/s each")
     print(
         f"received              {sum(received) / seconds:,.0f} packets/s, least {min(received) / seconds:.0f}"
     )
@@ -170,11 +174,11 @@ def report(
     whole = cpu.user + cpu.kernel
     print(f"receivers' CPU        {(own.user + own.kernel) / seconds:.3f} cores")
     print(f"sender CPU            {whole / seconds:.3f} cores ({cpu.kernel / whole:.0%} in the kernel)")
-    per_packet = whole / max(packets, 1)
+    per_packet = whole / seconds / rate
     floor = measure_floor()
     print(f"  per packet          {per_packet * 1e6:.2f} µs, {per_packet / floor:.1f} times the bare loop's")
     print(f"  the bare loop       {floor * 1e6:.2f} µs (benchmarks/floor.py, just now)")
-    print(f"  per viewer          {whole / seconds / max(after.viewers, 1) * 1e3:.2f} ms/s")
+    print(f"  per viewer          {whole / seconds / after.viewers * 1e3:.2f} ms/s")
 
 
 def main() -> None:
