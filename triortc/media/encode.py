@@ -9,7 +9,7 @@ import av
 from av.video.frame import PictureType
 
 from triortc.protocol.rtp.frame import EncodedFrame
-from triortc.protocol.rtp.payload import h264, opus, vp8
+from triortc.protocol.rtp.payload.formats import FORMATS
 
 from .inbox import Raw
 from .source import H264, VP8, Encoding, MediaError, Opus, media_errors
@@ -62,21 +62,7 @@ def open_encoder(encoding: Encoding, framerate: float) -> Encoder:
 
 def new_packetizer(encoding: Encoding) -> Callable[[bytes], list[bytes]]:
     """Return a function that cuts the successive frames of one stream into RTP payloads."""
-    if isinstance(encoding, VP8):
-        return Vp8Packetizer().packetize
-    return h264.packetize if isinstance(encoding, H264) else opus.packetize
-
-
-class Vp8Packetizer:
-    """Numbers the frames of one VP8 stream (RFC 7741 §4.2, PictureID)."""
-
-    def __init__(self) -> None:
-        self._picture_id = 0
-
-    def packetize(self, encoded: bytes) -> list[bytes]:
-        """Cut the stream's next frame into payloads."""
-        self._picture_id = self._picture_id + 1 & 0x7FFF
-        return vp8.packetize(encoded, self._picture_id)
+    return FORMATS[encoding.name.lower()].new_packetizer()
 
 
 class VideoEncoder:

@@ -1,4 +1,7 @@
-"""What all payload formats share: cutting into equal pieces."""
+"""What payload formats share: cutting into equal pieces, and numbering frames."""
+
+from collections.abc import Callable
+from itertools import count
 
 
 def split_equally(data: bytes, max_size: int) -> list[bytes]:
@@ -8,6 +11,12 @@ def split_equally(data: bytes, max_size: int) -> list[bytes]:
     """
     if not data:
         return []
-    count = -(-len(data) // max_size)
-    size = -(-len(data) // count)
+    pieces = -(-len(data) // max_size)
+    size = -(-len(data) // pieces)
     return [data[start : start + size] for start in range(0, len(data), size)]
+
+
+def number_frames(packetize: Callable[[bytes, int], list[bytes]]) -> Callable[[bytes], list[bytes]]:
+    """Return a packetizer that gives each frame its number, from 1 on."""
+    numbers = count(1)
+    return lambda encoded: packetize(encoded, next(numbers))

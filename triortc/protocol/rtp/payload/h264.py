@@ -1,13 +1,15 @@
 """H.264 in RTP (RFC 6184), packetization mode 1."""
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, NamedTuple
 
 from triortc.protocol.rtp.frame import MAX_PAYLOAD_SIZE
 from triortc.protocol.wire.errors import LocalProtocolError, Malformed
 from triortc.protocol.wire.reader import Reader
 
 from .base import split_equally
+
+name: Final = "H264"
 
 START_CODE = b"\x00\x00\x00\x01"
 
@@ -28,6 +30,11 @@ _MAX_AGGREGATED = 64
 _DROPPED = frozenset((_NAL_SEI, _NAL_DELIMITER, _NAL_FILLER))
 _PARAMETER_SETS = frozenset((_NAL_SPS, _NAL_PPS))
 
+# ITU-T H.264 §7.4.1.2.3: what an access unit begins with, if not with its first slice.
+_OPENING = frozenset((_NAL_SEI, _NAL_SPS, _NAL_PPS, _NAL_DELIMITER, 14, 15, 16, 17, 18))
+_SLICES = frozenset((1, 2, _NAL_IDR))
+_FIRST_SLICE = 0x80
+
 
 class H264Payload(NamedTuple):
     """One payload, taken apart.
@@ -36,12 +43,19 @@ class H264Payload(NamedTuple):
       data: NAL units in Annex B form; or, without a start code, the next piece of the one
         that the payload before began.
       start: whether it begins with a start code.
+      end: whether a NAL unit ends with it.
       keyframe: whether an IDR slice begins in it.
     """
 
     data: bytes
     start: bool
+    end: bool
     keyframe: bool
+
+
+def new_packetizer() -> Callable[[bytes], list[bytes]]:
+    """Return :func:`packetize`: nothing is carried over from frame to frame."""
+    return packetize
 
 
 def split_nal_units(encoded: bytes) -> Iterator[bytes]:
@@ -123,15 +137,16 @@ def depacketize_untrusted(payload: bytes) -> H264Payload:
         return _join_aggregate_untrusted(reader)
     if not 1 <= kind <= 23:
         raise Malformed(f"H.264 payload of type {kind}")
-    return H264Payload(START_CODE + payload, True, kind == _NAL_IDR)
+    return H264Payload(START_CODE + payload, True, True, kind == _NAL_IDR)
 
 
 def _join_fragment_untrusted(indicator: int, reader: Reader) -> H264Payload:
     head = reader.u8()
+    end = bool(head & _FU_END)
     if not head & _FU_START:
-        return H264Payload(reader.rest(), False, False)
+        return H264Payload(reader.rest(), False, end, False)
     unit_head = bytes((indicator & 0xE0 | head & _TYPE_MASK,))
-    return H264Payload(START_CODE + unit_head + reader.rest(), True, head & _TYPE_MASK == _NAL_IDR)
+    return H264Payload(START_CODE + unit_head + reader.rest(), True, end, head & _TYPE_MASK == _NAL_IDR)
 
 
 def _join_aggregate_untrusted(reader: Reader) -> H264Payload:
@@ -141,4 +156,49 @@ def _join_aggregate_untrusted(reader: Reader) -> H264Payload:
         if not units[-1] or len(units) > _MAX_AGGREGATED:
             raise Malformed("STAP-A with an empty NAL unit, or too many")
     keyframe = any(unit[0] & _TYPE_MASK == _NAL_IDR for unit in units)
-    return H264Payload(b"".join(START_CODE + unit for unit in units), True, keyframe)
+    return H264Payload(b"".join(START_CODE + unit for unit in units), True, True, keyframe)
+
+
+def starts_frame_untrusted(payload: bytes) -> bool:
+    """Whether a frame may begin with *payload*: with parameter sets and the like, or the first slice.
+
+    Raises:
+      Malformed: when it is cut short.
+    """
+    reader = Reader(payload)
+    kind = reader.u8() & _TYPE_MASK
+    if kind == _STAP_A:
+        reader.skip(2)
+        kind = reader.u8() & _TYPE_MASK
+    elif kind == _FU_A:
+        head = reader.u8()
+        kind = head & _TYPE_MASK if head & _FU_START else 0
+    if kind not in _SLICES:
+        return kind in _OPENING
+    return bool(reader.u8() & _FIRST_SLICE)  # first_mb_in_slice, a ue(v), is 0
+
+
+def is_keyframe_untrusted(payloads: Sequence[bytes]) -> bool:
+    """Whether an IDR slice begins in one of *payloads*.
+
+    Raises:
+      Malformed: when one is cut short, or of another kind.
+    """
+    return any(depacketize_untrusted(payload).keyframe for payload in payloads)
+
+
+def join_untrusted(payloads: Sequence[bytes]) -> bytes:
+    """Return the access unit in Annex B form.
+
+    Raises:
+      Malformed: when a payload is cut short or of another kind, or fragments do not meet.
+    """
+    parts = [depacketize_untrusted(payload) for payload in payloads]
+    whole = True
+    for part in parts:
+        if part.start != whole:
+            raise Malformed("an H.264 frame with a fragment missing")
+        whole = part.end
+    if not parts or not whole:
+        raise Malformed("an H.264 frame without its end")
+    return b"".join([part.data for part in parts])

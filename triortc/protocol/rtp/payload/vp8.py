@@ -1,11 +1,15 @@
 """VP8 in RTP (RFC 7741)."""
 
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
 
 from triortc.protocol.rtp.frame import MAX_PAYLOAD_SIZE
+from triortc.protocol.wire.errors import Malformed
 from triortc.protocol.wire.reader import Reader
 
-from .base import split_equally
+from .base import number_frames, split_equally
+
+name: Final = "VP8"
 
 _EXTENDED = 0x80
 _START = 0x10
@@ -14,6 +18,7 @@ _HAS_TL0PICIDX = 0x40
 _HAS_TID_OR_KEYIDX = 0x30
 _LONG_PICTURE_ID = 0x80
 _DESCRIPTOR_LENGTH = 4
+_START_MASK = 0x17  # S and the partition's index
 
 
 class Vp8Payload(NamedTuple):
@@ -30,6 +35,11 @@ class Vp8Payload(NamedTuple):
     start: bool
     picture_id: int | None
     keyframe: bool
+
+
+def new_packetizer() -> Callable[[bytes], list[bytes]]:
+    """Return what cuts the successive frames of one stream into payloads, and numbers them."""
+    return number_frames(packetize)
 
 
 def packetize(encoded: bytes, picture_id: int, max_size: int = MAX_PAYLOAD_SIZE) -> list[bytes]:
@@ -67,7 +77,38 @@ def depacketize_untrusted(payload: bytes) -> Vp8Payload:
         reader.skip(1)
     if flags & _HAS_TID_OR_KEYIDX:
         reader.skip(1)
-    start = first & 0x17 == _START  # S, and partition 0
+    start = first & _START_MASK == _START
     frame_tag = reader.u8()
     keyframe = start and not frame_tag & 1
     return Vp8Payload(bytes((frame_tag,)) + reader.rest(), start, picture_id, keyframe)
+
+
+def starts_frame_untrusted(payload: bytes) -> bool:
+    """Whether a frame begins with *payload*: the first partition does (RFC 7741 §4.2).
+
+    Raises:
+      Malformed: when it is empty.
+    """
+    if not payload:
+        raise Malformed("an empty VP8 payload")
+    return payload[0] & _START_MASK == _START
+
+
+def is_keyframe_untrusted(payloads: Sequence[bytes]) -> bool:
+    """Whether the frame is a keyframe, as its frame tag says (RFC 6386 §9.1).
+
+    Raises:
+      Malformed: when there is no whole descriptor.
+    """
+    return bool(payloads) and depacketize_untrusted(payloads[0]).keyframe
+
+
+def join_untrusted(payloads: Sequence[bytes]) -> bytes:
+    """Return the frame.
+
+    Raises:
+      Malformed: when a descriptor is cut short, or there is no frame.
+    """
+    if not payloads or not starts_frame_untrusted(payloads[0]):
+        raise Malformed("a VP8 frame without its beginning")
+    return b"".join([depacketize_untrusted(payload).data for payload in payloads])
