@@ -4,7 +4,7 @@ from triortc.protocol.rtp.frame import MAX_PAYLOAD_SIZE
 from triortc.protocol.rtp.payload.formats import FORMATS
 from triortc.protocol.wire.errors import LocalProtocolError, Malformed
 
-SOUND = pytest.mark.parametrize("name", ["opus"])
+SOUND = pytest.mark.parametrize("name", ["opus", "g722", "pcmu", "pcma"])
 
 
 @SOUND

@@ -122,3 +122,47 @@ def test_a_captured_stream_is_packetized_again_without_loss() -> None:
     kept = [unit for unit in h264.split_nal_units(stream) if unit[0] & 0x1F not in (6, 9, 12)]
     assert len(kept) > 100
     assert joined(h264.packetize(stream)) == annex_b(*kept)
+
+
+def test_a_frame_is_joined_from_all_its_fragments() -> None:
+    whole = annex_b(SPS, PPS, unit_of(IDR, 3000))
+    sets, first, middle, last = h264.packetize(whole)
+    assert h264.join_untrusted([sets, first, middle, last]) == whole
+    assert h264.is_keyframe_untrusted([sets, first, middle, last])
+    assert not h264.is_keyframe_untrusted([sets])
+    for payloads in ([], [first], [middle, last], [sets, last], [first, last, middle], [first, sets]):
+        with pytest.raises(Malformed):
+            h264.join_untrusted(payloads)
+
+
+@pytest.mark.parametrize(
+    ("payload", "starts"),
+    [
+        (SPS, True),
+        (SEI, True),
+        (DELIMITER, True),
+        (b"\x65\x88", True),
+        (b"\x65\x40", False),  # a later slice
+        (b"\x41\x9a", True),
+        (b"\x78\x00\x04" + SPS, True),
+        (b"\x7c\x85\x88", True),
+        (b"\x7c\x05\x88", False),  # a later fragment
+        (FILLER, False),
+    ],
+)
+def test_a_frame_begins_with_its_first_slice_or_what_goes_before(payload: bytes, starts: bool) -> None:
+    assert h264.starts_frame_untrusted(payload) is starts
+
+
+@given(st.lists(st.binary(max_size=24), max_size=4))
+def test_any_payloads_are_joined_or_malformed(payloads: list[bytes]) -> None:
+    for function in (h264.join_untrusted, h264.is_keyframe_untrusted):
+        try:
+            function(payloads)
+        except Malformed:
+            pass
+    for payload in payloads:
+        try:
+            h264.starts_frame_untrusted(payload)
+        except Malformed:
+            pass

@@ -81,3 +81,27 @@ def test_a_captured_stream_begins_with_a_keyframe(name: str) -> None:
     assert parts[0].data[3:6] == b"\x9d\x01\x2a"
     assert 0 < width & 0x3FFF <= 4096
     assert 0 < height & 0x3FFF <= 4096
+
+
+def test_a_frame_is_joined_from_its_beginning() -> None:
+    first, last = vp8.new_packetizer()(b"\x10" + bytes(2000))
+    assert vp8.join_untrusted([first, last]) == b"\x10" + bytes(2000)
+    assert [vp8.starts_frame_untrusted(payload) for payload in (first, last)] == [True, False]
+    assert vp8.is_keyframe_untrusted([first, last])
+    for payloads in ([], [last], [b""]):
+        with pytest.raises(Malformed):
+            vp8.join_untrusted(payloads)
+
+
+def test_successive_frames_are_numbered() -> None:
+    packetize = vp8.new_packetizer()
+    assert [vp8.depacketize_untrusted(packetize(b"x")[0]).picture_id for _ in range(3)] == [1, 2, 3]
+
+
+@given(st.lists(st.binary(max_size=16), max_size=4))
+def test_any_payloads_are_joined_or_malformed(payloads: list[bytes]) -> None:
+    for function in (vp8.join_untrusted, vp8.is_keyframe_untrusted):
+        try:
+            function(payloads)
+        except Malformed:
+            pass

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol, TypeAlias
 
-from . import h264, vp8
-from .audio import OPUS
+from . import av1, h264, vp8, vp9
+from .audio import G722, OPUS, PCMA, PCMU
 
 Packetizer: TypeAlias = Callable[[bytes], list[bytes]]
 """Cuts the next encoded frame of one stream into RTP payloads, equal in size but for the last."""
@@ -40,6 +40,6 @@ class PayloadFormat(Protocol):
 
 
 FORMATS: Mapping[str, PayloadFormat] = MappingProxyType(
-    {format.name.lower(): format for format in (vp8, h264, OPUS)}
+    {format.name.lower(): format for format in (vp8, vp9, h264, av1, OPUS, G722, PCMU, PCMA)}
 )
 """By encoding name, in lower case."""
