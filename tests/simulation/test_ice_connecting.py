@@ -159,4 +159,6 @@ def test_it_fails_soon_when_every_candidate_has_failed_and_no_more_will_come() -
     assert network.run_until(lambda: alice.agent.state is IceState.FAILED, 60)
     assert 10 < network.now < 16
     assert len(network.sent) == 7
-    assert alice.agent.describe_pairs() == ("<CandidatePair 10.0.0.1:5000 → 10.0.0.2:5001 failed>",)
+    assert [repr(pair) for pair in alice.agent.candidate_pairs] == [
+        "<CandidatePair 10.0.0.1:5000 → 10.0.0.2:5001 failed>"
+    ]

@@ -4,7 +4,7 @@ import enum
 from collections import deque
 from math import inf
 
-from triortc.protocol.wire.entropy import Entropy, random_uint
+from triortc.protocol.wire.entropy import Entropy
 from triortc.protocol.wire.errors import LocalProtocolError, Malformed
 from triortc.protocol.wire.machine import Address, Transmit
 from triortc.protocol.wire.timers import Timers, earliest
@@ -24,11 +24,13 @@ from .events import (
     IceState,
     IceStateChanged,
     LocalCandidate,
+    PairLost,
     PairSelected,
 )
 from .local import LocalBase
 from .pairing import Pairing
 from .requests import Check, Requests
+from .roles import Roles
 from .selection import Selection
 from .transaction import Transaction
 
@@ -44,6 +46,7 @@ __all__ = [
     "IceState",
     "IceStateChanged",
     "LocalCandidate",
+    "PairLost",
     "PairSelected",
 ]
 
@@ -71,6 +74,14 @@ class IceAgent:
     The owner drains ``transmits`` and ``events`` after each call. After ``failed`` or ``closed``
     nothing is sent and nothing is answered.
 
+    It serves one generation of credentials: for an ICE restart another agent is made.
+
+    Args:
+      role: who nominates.
+      entropy: the source of randomness.
+      parameters: the credentials to tell the remote; fresh ones by default.
+      counters: what to count in; new counters by default.
+
     Attributes:
       state: see :class:`IceState`. ``connected`` says that data may be sent, nominated or not
         (RFC 8445 §12.1).
@@ -79,19 +90,26 @@ class IceAgent:
       counters: see :class:`IceCounters`.
     """
 
-    def __init__(self, *, role: IceRole, entropy: Entropy) -> None:
+    def __init__(
+        self,
+        *,
+        role: IceRole,
+        entropy: Entropy,
+        parameters: IceParameters | None = None,
+        counters: IceCounters | None = None,
+    ) -> None:
         self.state = IceState.NEW
         self.transmits: deque[Transmit] = deque()
         self.events: deque[IceEvent] = deque()
-        self.counters = IceCounters()
-        self._credentials = Credentials(entropy)
-        self._tie_breaker = random_uint(entropy, 64)
+        self.counters = IceCounters() if counters is None else counters
+        self._credentials = Credentials(parameters or IceParameters.draw(entropy))
         self._pairing = Pairing(controlling=role is IceRole.CONTROLLING)
         self._checklist = self._pairing.checklist
         self._remote_is_complete = False
         self._requests = Requests(self._credentials, self.transmits, self.counters, entropy)
         self._consent = Consent(entropy)
         self._selection = Selection(self._pairing, self._consent)
+        self._roles = Roles(self._pairing, self._selection, self.counters, entropy)
         self._announced: CandidatePair | None = None
         self._timers: Timers[_Timer] = Timers()
         self._paced_until = -inf
@@ -112,7 +130,7 @@ class IceAgent:
     @property
     def role(self) -> IceRole:
         """Controlling or controlled; a role conflict may change it."""
-        return IceRole.CONTROLLING if self._pairing.controlling else IceRole.CONTROLLED
+        return self._roles.current
 
     @property
     def selected_pair(self) -> CandidatePair | None:
@@ -123,10 +141,6 @@ class IceAgent:
     def candidate_pairs(self) -> tuple[CandidatePair, ...]:
         """All pairs, for statistics and for saying what was tried."""
         return tuple(self._checklist)
-
-    def describe_pairs(self) -> tuple[str, ...]:
-        """Say in words what was tried: the pairs and how far their checks came."""
-        return tuple(repr(pair) for pair in self._checklist)
 
     @property
     def gathering(self) -> bool:
@@ -143,9 +157,7 @@ class IceAgent:
 
     def set_role(self, role: IceRole) -> None:
         """Take a role; who offers is controlling (RFC 8445 §6.1.1)."""
-        if role is not self.role:
-            self._pairing.set_role(controlling=role is IceRole.CONTROLLING)
-            self._selection.forget_nomination()
+        self._roles.take(role)
 
     def set_remote_parameters(self, parameters: IceParameters, *, lite: bool, now: float) -> None:
         """Begin to check: the remote's credentials are known.
@@ -229,6 +241,12 @@ class IceAgent:
         if self.state is not IceState.CLOSED:
             self._end(IceState.CLOSED)
 
+    def expects_untrusted(self, data: bytes | memoryview, local: Address, remote: Address) -> bool:
+        """Return whether a STUN datagram says that it is for this agent; it proves nothing."""
+        if stun.message_is_request(data):
+            return self._credentials.are_named_by(stun.peek_usernames_untrusted(data))
+        return self._requests.find(stun.transaction_id(data), local, remote) is not None
+
     def receive_stun(self, data: bytes | memoryview, local: Address, remote: Address, now: float) -> None:
         """Take a datagram that looks like STUN; nothing that it holds raises."""
         base = self._pairing.bases.get(local)
@@ -256,25 +274,13 @@ class IceAgent:
             return
         self.counters.requests_received += 1
         self.counters.responses_sent += 1
-        agreed = self._settle_roles(message)
+        agreed = self._roles.settle(message)
         identity, key = message.transaction_id, self._credentials.local_key
         answer = stun.binding_success(identity, remote, key) if agreed else stun.role_conflict(identity, key)
         self.transmits.append(Transmit(answer, base.address, remote))
         pair = self._pairing.meet(base, remote, message.priority) if agreed else None
         if pair is not None:
             self._hear(pair, nominated=message.nominates and not self._pairing.controlling, now=now)
-
-    def _settle_roles(self, message: stun.StunMessage) -> bool:
-        """Return False when the sender has to give way (RFC 8445 §7.3.1.1)."""
-        controlling = self._pairing.controlling
-        theirs = message.controlling if controlling else message.controlled
-        if theirs is None:
-            return True
-        self.counters.role_conflicts += 1
-        if controlling == (self._tie_breaker >= theirs):
-            return False
-        self.set_role(self.role.opposite)
-        return True
 
     def _hear(self, pair: CandidatePair, *, nominated: bool, now: float) -> None:
         """Act on an authentic check of the remote (RFC 8445 §7.3.1.4, §7.3.1.5)."""
@@ -330,9 +336,7 @@ class IceAgent:
             self._note_checked(pair)
             self._selection.note_answer(pair, now, nominated=check.nominates)
         elif message.error_code == stun.ROLE_CONFLICT:
-            self.counters.role_conflicts += 1
-            if check.controlling == self._pairing.controlling:
-                self.set_role(self.role.opposite)
+            self._roles.give_way(controlling=check.controlling)
             self._checklist.trigger(pair)
         else:
             self.counters.refused += 1
@@ -350,7 +354,7 @@ class IceAgent:
             return
         self._selection.nominate(now)
         known = self.remote_parameters is not None
-        to_check = known and self._checklist.has_work(only_triggered=self._selection.is_settled)
+        to_check = known and self._checklist.has_work(above=self._selection.floor)
         if to_check or self._requests.has_questions:
             self._timers.set_earlier(_Timer.PACE, max(now, self._paced_until))
         if self._is_hopeless() and self._timers.deadline(_Timer.GRACE) is None:
@@ -435,7 +439,7 @@ class IceAgent:
         """Begin the next check (RFC 8445 §6.1.4.2); return whether there was one to begin."""
         if self.remote_parameters is None:
             return False
-        pair = self._checklist.next_check(only_triggered=self._selection.is_settled)
+        pair = self._checklist.next_check(above=self._selection.floor)
         if pair is None:
             return False
         pair.state = PairState.IN_PROGRESS
@@ -459,7 +463,7 @@ class IceAgent:
         return Check(
             pair,
             priority=self._pairing.bases[pair.local_base].check_priority,
-            tie_breaker=self._tie_breaker,
+            tie_breaker=self._roles.tie_breaker,
             controlling=self._pairing.controlling,
             nominates=self._selection.nominates(pair),
         )

@@ -25,6 +25,7 @@ class PairState(enum.Enum):
 UNDER_WAY = frozenset({PairState.WAITING, PairState.IN_PROGRESS})
 UNDECIDED = UNDER_WAY | {PairState.FROZEN}
 _RESTING = frozenset({PairState.FROZEN, PairState.WAITING})
+_TIERS = {"relay": 0, "srflx": 1, "prflx": 1, "host": 2}
 
 
 class CandidatePair:
@@ -102,6 +103,11 @@ class CandidatePair:
         mine, theirs = self._host_candidate.priority, self.remote_candidate.priority
         ours, his = (mine, theirs) if controlling else (theirs, mine)
         self.priority = (min(ours, his) << 32) + 2 * max(ours, his) + (ours > his)
+
+    @property
+    def tier(self) -> int:
+        """How direct the pair is: 0 through a relay, 1 through a NAT, 2 from host to host."""
+        return min(_TIERS[self.local_candidate.type], _TIERS[self.remote_candidate.type])
 
     @property
     def is_valid(self) -> bool:
@@ -197,26 +203,25 @@ class Checklist:
         pair.sends = 0
         self._triggered.setdefault(pair)
 
-    def has_work(self, *, only_triggered: bool) -> bool:
+    def has_work(self, *, above: int) -> bool:
         """Return whether :meth:`next_check` has a pair."""
-        if self._triggered or only_triggered:
-            return bool(self._triggered)
-        return any(pair.state in _RESTING for pair in self)
+        return bool(self._triggered) or any(pair.state in _RESTING and pair.tier > above for pair in self)
 
-    def next_check(self, *, only_triggered: bool) -> CandidatePair | None:
+    def next_check(self, *, above: int) -> CandidatePair | None:
         """Return the pair to check now (RFC 8445 §6.1.4.2), or None.
 
         A frozen pair's turn comes when none is waiting. The RFC would hold it back until its kin
         has failed, seconds later: with one component nothing is to be learned by that, and a
         remote that gives all candidates one foundation would be checked one by one.
+
+        Args:
+          above: pass over pairs of this tier and below that are not triggered.
         """
         if self._triggered:
             pair = next(iter(self._triggered))
             del self._triggered[pair]
             return pair
-        if only_triggered:
-            return None
-        resting = (pair for pair in self if pair.state in _RESTING)
+        resting = (pair for pair in self if pair.state in _RESTING and pair.tier > above)
         return max(resting, key=lambda pair: (pair.state is PairState.WAITING, pair.priority), default=None)
 
     def succeed(self, pair: CandidatePair, now: float, round_trip: float | None) -> None:
@@ -236,11 +241,11 @@ class Checklist:
                     pair.state = PairState.WAITING
                     pair.sends = 0
 
-    def best_valid(self, *, heard_after: float | None = None) -> CandidatePair | None:
-        """Return the best valid pair but the selected one; if told so, one heard after a time."""
+    def best_valid(self, *, heard_after: float | None = None, above: int = -1) -> CandidatePair | None:
+        """Return the best valid pair but the selected one: if told so, heard after a time or above a tier."""
         others = (pair for pair in self if pair.is_valid and pair is not self.selected)
         heard = (pair for pair in others if heard_after is None or pair.heard_at > heard_after)
-        return max(heard, key=_priority, default=None)
+        return max((pair for pair in heard if pair.tier > above), key=_priority, default=None)
 
     def may_be_beaten(self, pair: CandidatePair) -> bool:
         """Return whether a pair of higher priority could still become valid."""

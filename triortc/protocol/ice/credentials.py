@@ -1,7 +1,5 @@
 """The short-term credentials of both sides (RFC 8445 §7.1.3), and what they prove."""
 
-from triortc.protocol.wire.entropy import Entropy, random_ice_string
-
 from .events import IceParameters
 from .stun import StunMessage
 
@@ -10,7 +8,7 @@ class Credentials:
     """Who may check us, and by which keys.
 
     Attributes:
-      local: ours, fresh.
+      local: ours.
       remote: the remote's, or None as long as they are unknown.
       local_key: keys checks that come to us and our answers.
       remote_key: keys our checks and the answers to them.
@@ -18,8 +16,8 @@ class Credentials:
 
     __slots__ = ("local", "local_key", "remote", "remote_key")
 
-    def __init__(self, entropy: Entropy) -> None:
-        self.local = IceParameters(random_ice_string(entropy, 8), random_ice_string(entropy, 24))
+    def __init__(self, local: IceParameters) -> None:
+        self.local = local
         self.remote: IceParameters | None = None
         self.local_key = self.local.pwd.encode()
         self.remote_key = b""
@@ -33,15 +31,19 @@ class Credentials:
         """Return USERNAME of our checks."""
         return f"{self.remote.ufrag if self.remote else ''}:{self.local.ufrag}"
 
-    def prove_request(self, message: StunMessage) -> bool:
-        """Return whether a request is for us and from who knows our password.
+    def are_named_by(self, names: tuple[str, str] | None) -> bool:
+        """Return whether the two halves of a request's USERNAME are ours and the remote's.
 
-        Before the remote's credentials are known, its half of USERNAME may be anything.
+        Before the remote's credentials are known, its half may be anything.
         """
-        ours, colon, theirs = (message.username or "").partition(":")
-        if not message.has_fingerprint or not colon or ours != self.local.ufrag:
+        if names is None or names[0] != self.local.ufrag:
             return False
-        if self.remote is not None and theirs != self.remote.ufrag:
+        return self.remote is None or names[1] == self.remote.ufrag
+
+    def prove_request(self, message: StunMessage) -> bool:
+        """Return whether a request is for us and from who knows our password."""
+        ours, colon, theirs = (message.username or "").partition(":")
+        if not message.has_fingerprint or not self.are_named_by((ours, theirs) if colon else None):
             return False
         return message.is_authentic(self.local_key)
 

@@ -4,6 +4,7 @@ import enum
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from triortc.protocol.wire.entropy import Entropy, random_ice_string
 from triortc.protocol.wire.machine import Address
 
 from .candidate import IceCandidate
@@ -46,6 +47,11 @@ class IceParameters:
     ufrag: str
     pwd: str
 
+    @classmethod
+    def draw(cls, entropy: Entropy) -> "IceParameters":
+        """Return fresh ones (RFC 8445 §5.3)."""
+        return cls(random_ice_string(entropy, 8), random_ice_string(entropy, 24))
+
     def __repr__(self) -> str:
         return "IceParameters(…)"
 
@@ -79,13 +85,20 @@ class PairSelected:
 
 
 @dataclass(frozen=True, slots=True)
+class PairLost:
+    """Send nowhere until a pair is selected again; said only while a restart is under way."""
+
+
+@dataclass(frozen=True, slots=True)
 class IceStateChanged:
-    """The agent's state is another one."""
+    """The state is another one."""
 
     state: IceState
 
 
-IceEvent: TypeAlias = LocalCandidate | GatheringDone | AddressChecked | PairSelected | IceStateChanged
+IceEvent: TypeAlias = (
+    LocalCandidate | GatheringDone | AddressChecked | PairSelected | PairLost | IceStateChanged
+)
 
 
 @dataclass(slots=True)

@@ -14,6 +14,8 @@ MOVED_AFTER = 0.9
 """Seconds a check stands unanswered before a controlling agent believes that the remote has moved
 to the pair over which it spoke last: two checks, half a second apart."""
 
+ANY_TIER = -1
+
 
 class Selection:
     """Chooses among the valid pairs, and as the controlling agent decides which to nominate.
@@ -33,10 +35,16 @@ class Selection:
         self.patience_ends: float | None = None
 
     @property
-    def is_settled(self) -> bool:
-        """Whether a pair is nominated and well, so that no other ones are tried."""
+    def floor(self) -> int:
+        """The tier above which pairs are still tried: that of a pair that is nominated and well.
+
+        So a host pair that trickles in late takes over from a relayed one (RFC 8445 §8.1.1 leaves
+        it to us when to stop), and a mere difference of priority moves nothing.
+        """
         selected = self._checklist.selected
-        return selected is not None and selected.nominated_at is not None and not self._consent.is_silent
+        if selected is None or selected.nominated_at is None or self._consent.is_silent:
+            return ANY_TIER
+        return selected.tier
 
     def forget_nomination(self) -> None:
         """Begin anew, in another role."""
@@ -118,7 +126,7 @@ class Selection:
         self._checklist.trigger(nominee)
 
     def _find_nominee(self, now: float) -> CandidatePair | None:
-        """Return the selected pair while it is not nominated, or another one when it fails."""
+        """Return the selected pair while it is not nominated, or another when it fails or is far better."""
         selected, since = self._checklist.selected, self._consent.unanswered_since
         if selected is None or (selected.nominated_at is None and selected.is_valid):
             return selected
@@ -126,4 +134,4 @@ class Selection:
             return self._checklist.best_valid()
         if since is not None and now - since >= MOVED_AFTER:
             return self._checklist.best_valid(heard_after=selected.heard_at)
-        return None
+        return self._checklist.best_valid(above=selected.tier)

@@ -52,14 +52,19 @@ def peek_username_untrusted(data: bytes | memoryview) -> str | None:
     Returns:
       None when the datagram is no Binding request or names nobody.
     """
+    names = peek_usernames_untrusted(data)
+    return None if names is None else names[0]
+
+
+def peek_usernames_untrusted(data: bytes | memoryview) -> tuple[str, str] | None:
+    """Return the ufrags of a Binding request, the receiver's and the sender's; they prove nothing."""
     if not is_stun(data) or not message_is_request(data):
         return None
     try:
-        value = _find_attribute(Reader(data), _USERNAME)
-        ufrag, colon, _ = value.partition(b":")
-        return ufrag.decode("ascii") if colon else None
+        ours, colon, theirs = _find_attribute(Reader(data), _USERNAME).decode("ascii").partition(":")
     except (Malformed, UnicodeDecodeError):
         return None
+    return (ours, theirs) if colon else None
 
 
 def _find_attribute(reader: Reader, wanted: int) -> bytes:
