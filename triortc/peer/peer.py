@@ -98,8 +98,9 @@ class Peer(RunBound):
                 track.kind,
                 Direction.SENDONLY,
                 capabilities,
-                stream_id=session.negotiation.cname,
+                stream_ids=(session.negotiation.cname,),
                 track_id=track.id,
+                created_by_add_track=True,
             )
             transceiver = Transceiver(core, track, self._driver)
             self._transceivers.append(transceiver)

@@ -61,14 +61,31 @@ def default_capabilities(kind: str) -> tuple[CodecCapability, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class ReceivedCodec:
+    """What a payload type means in what this side receives.
+
+    Attributes:
+      name: the encoding name in lower case; ``"rtx"`` for retransmissions.
+      clock_rate: RTP timestamp units per second.
+      channels: audio channels, or None.
+      apt: the payload type that is retransmitted under this one (RFC 4588 §8.1), or None.
+    """
+
+    name: str
+    clock_rate: int
+    channels: int | None = None
+    apt: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NegotiatedCodec:
     """A codec that both sides know, under the payload types they agreed on.
 
     Attributes:
       capability: what this side calls it.
-      payload_type: its RTP payload type.
+      payload_type: the RTP payload type to send under.
       rtx_payload_type: that of its retransmissions, or None.
-      parameters: its ``a=fmtp`` as negotiated.
+      parameters: its ``a=fmtp`` as negotiated: what the remote wishes to be sent.
       feedback: the ``a=rtcp-fb`` values both sides know.
     """
 
@@ -77,6 +94,24 @@ class NegotiatedCodec:
     rtx_payload_type: int | None
     parameters: tuple[tuple[str, str | None], ...]
     feedback: tuple[str, ...]
+
+    @property
+    def receive_payload_type(self) -> int:
+        """The RTP payload type it is received under."""
+        return self.payload_type
+
+    @property
+    def receive_rtx_payload_type(self) -> int | None:
+        """That of its retransmissions, or None."""
+        return self.rtx_payload_type
+
+    def receive_types(self) -> dict[int, ReceivedCodec]:
+        """Return what its payload types mean in what this side receives."""
+        capability, number = self.capability, self.receive_payload_type
+        types = {number: ReceivedCodec(capability.name.lower(), capability.clock_rate, capability.channels)}
+        if self.receive_rtx_payload_type is not None:
+            types[self.receive_rtx_payload_type] = ReceivedCodec("rtx", capability.clock_rate, apt=number)
+        return types
 
     def describe(self) -> tuple[Codec, ...]:
         """Return its lines in a description: the codec, and its RTX."""

@@ -7,6 +7,8 @@ from typing import TypeAlias
 from triortc.protocol.ice.candidate import IceCandidate
 from triortc.protocol.wire.machine import Address
 
+from .transceiver import Transceiver
+
 
 class SignalingState(enum.Enum):
     """The progress of offer and answer (W3C ``RTCSignalingState``)."""
@@ -14,6 +16,8 @@ class SignalingState(enum.Enum):
     STABLE = "stable"
     HAVE_LOCAL_OFFER = "have-local-offer"
     HAVE_REMOTE_OFFER = "have-remote-offer"
+    HAVE_LOCAL_PRANSWER = "have-local-pranswer"
+    HAVE_REMOTE_PRANSWER = "have-remote-pranswer"
     CLOSED = "closed"
 
 
@@ -98,6 +102,63 @@ class SendersChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class TransceiverAdded:
+    """A remote offer has a media section that no transceiver was there for."""
+
+    transceiver: Transceiver
+
+
+@dataclass(frozen=True, slots=True)
+class TransceiverRemoved:
+    """The offer that created a transceiver was rolled back; it never was."""
+
+    transceiver: Transceiver
+
+
+@dataclass(frozen=True, slots=True)
+class TransceiverStopped:
+    """A transceiver has ended for good; its media section will carry another one."""
+
+    transceiver: Transceiver
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteTrackAdded:
+    """The remote side sends, or will (W3C ``track``)."""
+
+    transceiver: Transceiver
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteTrackRemoved:
+    """The remote side sends no more (W3C: the track is muted)."""
+
+    transceiver: Transceiver
+
+
+@dataclass(frozen=True, slots=True)
+class IceRestarted:
+    """A new generation of ICE was begun: it wants the host addresses again.
+
+    Attributes:
+      ufrag: its local user name fragment.
+    """
+
+    ufrag: str
+
+
+@dataclass(frozen=True, slots=True)
+class IceRestartRolledBack:
+    """The new generation was given up.
+
+    Attributes:
+      ufrag: its local user name fragment.
+    """
+
+    ufrag: str
+
+
+@dataclass(frozen=True, slots=True)
 class KeyframeRequested:
     """The remote side asked for a keyframe by PLI or FIR."""
 
@@ -125,6 +186,13 @@ SessionEvent: TypeAlias = (
     | AddressChecked
     | NegotiationNeeded
     | SendersChanged
+    | TransceiverAdded
+    | TransceiverRemoved
+    | TransceiverStopped
+    | RemoteTrackAdded
+    | RemoteTrackRemoved
+    | IceRestarted
+    | IceRestartRolledBack
     | KeyframeRequested
     | SessionEnded
 )

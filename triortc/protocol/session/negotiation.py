@@ -87,8 +87,10 @@ class Negotiation:
         direction: Direction,
         capabilities: Sequence[CodecCapability],
         *,
-        stream_id: str = "-",
+        stream_ids: Sequence[str] = (),
         track_id: str = "",
+        created_by_add_track: bool = False,
+        send_rids: Sequence[str] = (),
     ) -> Transceiver:
         """Add a media section to the next offer, or for a remote offer to be matched with."""
         if self.state is SignalingState.CLOSED:
@@ -99,10 +101,12 @@ class Negotiation:
             kind=kind,
             direction=direction,
             capabilities=tuple(capabilities),
-            stream_id=stream_id,
+            stream_ids=tuple(stream_ids),
             track_id=track_id or random_ice_string(self._entropy, 16),
             ssrc=self._new_ssrc(),
             rtx_ssrc=self._new_ssrc(),
+            created_by_add_track=created_by_add_track,
+            send_rids=tuple(send_rids),
         )
         self.transceivers.append(transceiver)
         return transceiver
@@ -347,6 +351,10 @@ class Negotiation:
         transceiver.current_direction = plan.direction if codecs else Direction.INACTIVE
         transceiver.remote_direction = plan.remote_direction
         transceiver.mid_extension_id = plan.mid_extension_id
+        transceiver.receptive = transceiver.current_direction.receives
+        transceiver.receive_codecs = {
+            number: meaning for codec in codecs for number, meaning in codec.receive_types().items()
+        }
         self._payload_types.adopt(codecs)
 
     def close(self) -> None:

@@ -103,9 +103,8 @@ def _describe_sources(
     transceiver = plan.transceiver
     if transceiver is None or not plan.direction.sends:
         return (), (), ()
-    stream, track = transceiver.stream_id, transceiver.track_id
-    attributes = (("cname", cname), ("msid", f"{stream} {track}"))
-    msids = (Msid(stream, track),)
+    msids = tuple(Msid(stream, transceiver.track_id) for stream in transceiver.stream_ids or ("-",))
+    attributes = (("cname", cname), ("msid", f"{msids[0].stream} {transceiver.track_id}"))
     source = Ssrc(transceiver.ssrc, attributes)
     if not any(codec.name == "rtx" for codec in codecs):
         return (source,), (), msids

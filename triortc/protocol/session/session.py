@@ -130,18 +130,55 @@ class Session:
         direction: Direction,
         capabilities: Sequence[CodecCapability],
         *,
-        stream_id: str = "-",
+        stream_ids: Sequence[str] = (),
         track_id: str = "",
+        created_by_add_track: bool = False,
+        send_rids: Sequence[str] = (),
     ) -> Transceiver:
-        """Add a media section to the next offer, or for a remote offer to be matched with."""
+        """Add a media section to the next offer, or for a remote offer to be matched with.
+
+        Args:
+          kind: ``"audio"`` or ``"video"``.
+          direction: what this side wants of it.
+          capabilities: the codecs, the preferred one first.
+          stream_ids: the MediaStreams that its track is announced to be in.
+          track_id: its track's id; a random one by default.
+          created_by_add_track: whether a remote offer may be matched with it (RFC 9429 §5.10).
+          send_rids: the names of its encodings, when it is to send several.
+        """
         transceiver = self.negotiation.add_transceiver(
-            kind, direction, capabilities, stream_id=stream_id, track_id=track_id
+            kind,
+            direction,
+            capabilities,
+            stream_ids=stream_ids,
+            track_id=track_id,
+            created_by_add_track=created_by_add_track,
+            send_rids=send_rids,
         )
         self._check_negotiation_needed()
         return transceiver
 
-    def create_offer(self) -> SessionDescription:
-        """Return an offer; nothing changes until it is set."""
+    def note_change(self) -> None:
+        """Note that what this side wants of a transceiver was changed.
+
+        W3C "update the negotiation-needed flag" (webrtc §4.7.3).
+        """
+        self._check_negotiation_needed()
+
+    def stop_transceiver(self, transceiver: Transceiver) -> None:
+        """End a transceiver: its section is rejected by the next offer (W3C webrtc §5.4, ``stop``)."""
+        transceiver.stopping = True
+        self._check_negotiation_needed()
+
+    def restart_ice(self) -> None:
+        """Let the next offer restart ICE (W3C webrtc §4.4.2, ``restartIce``)."""
+
+    def create_offer(self, *, ice_restart: bool = False) -> SessionDescription:
+        """Return an offer; nothing changes until it is set.
+
+        Args:
+          ice_restart: whether it has new ICE credentials.
+        """
         return self.negotiation.create_offer()
 
     def create_answer(self) -> SessionDescription:
