@@ -56,7 +56,7 @@ def write_frames(profile: SrtpProfile) -> Callable[[], float]:
             frames.append(frame)
         begin = time.perf_counter()
         for frame in frames:
-            stream.write_frame(frame, srtp, scratch, frame.time)
+            stream.write_frame(frame, srtp, scratch)
             scratch.clear()
         return (time.perf_counter() - begin) / (FRAMES * PACKETS)
 

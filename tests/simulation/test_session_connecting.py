@@ -73,7 +73,7 @@ def trace(seed: int) -> str:
 
     while pair.now < START + 8 and pair.step(START + 8):
         if pair.connected and not send_stream(pair).frames_sent:
-            pair.alice.send_frame("1", make_frame(0), pair.now)
+            pair.alice.send_frame("1", make_frame(0))
             pair.drain()
         tell()
     return story.hexdigest()
@@ -182,7 +182,7 @@ def test_a_wrong_fingerprint_fails_the_side_that_checks_and_no_media_flows():
     assert pair.bob.ended.reason is CloseReason.DTLS_FAILED
     assert "fingerprint" in pair.bob.ended.detail
     assert pair.bob.dtls.state is DtlsState.FAILED
-    pair.alice.send_frame("1", make_frame(0), pair.now)
+    pair.alice.send_frame("1", make_frame(0))
     assert pair.run_until(lambda: pair.alice.ended is not None, limit=60)
     assert pair.alice.ended.reason.is_failure
     assert not pair.bob.media.started

@@ -75,7 +75,7 @@ def test_nothing_is_sent_without_consent():
     pair.blocked = True
     assert pair.run_until(lambda: pair.alice.ended is not None, limit=60)
     sent = len(pair.ends[0].sent)
-    pair.alice.send_frame("1", make_frame(0), pair.now)
+    pair.alice.send_frame("1", make_frame(0))
     pair.alice.close(pair.now)
     pair.alice.handle_timeout(pair.now)
     pair.drain()

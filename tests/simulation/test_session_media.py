@@ -58,11 +58,11 @@ def test_audio_and_video_have_streams_of_their_own():
 
 def test_a_frame_before_the_connection_is_counted_and_not_sent():
     pair = make_call()
-    pair.alice.send_frame("1", make_frame(0), pair.now)
+    pair.alice.send_frame("1", make_frame(0))
     assert pair.alice.counters.frames_before_connected == 1
     assert pair.run_until(lambda: pair.connected, limit=10)
     sent = len(pair.ends[0].sent)
-    pair.alice.send_frame("no-such-section", make_frame(0), pair.now)
+    pair.alice.send_frame("no-such-section", make_frame(0))
     pair.drain()
     assert len(pair.ends[0].sent) == sent
 
@@ -70,8 +70,9 @@ def test_a_frame_before_the_connection_is_counted_and_not_sent():
 def test_a_nack_brings_the_lost_packets_again():
     pair = connect()
     listener = Listener(pair.bob)
+    frame = make_frame(int(pair.now * 30))
     pair.blocked = True
-    pair.alice.send_frame("1", make_frame(0), pair.now)
+    pair.alice.send_frame("1", frame)
     pair.drain()
     pair.blocked = False
     sent = send_stream(pair)
@@ -80,7 +81,7 @@ def test_a_nack_brings_the_lost_packets_again():
     pair.run_for(2 * pair.delay)
     assert [packet.ssrc for packet in listener.packets] == [sent.rtx_ssrc] * 3
     assert [bytes(packet.payload[2:]) for packet in listener.packets] == [
-        bytes(payload) for payload in make_frame(0).payloads
+        bytes(payload) for payload in frame.payloads
     ]
     original = [int.from_bytes(packet.payload[:2], "big") for packet in listener.packets]
     assert original == [first, first + 1, first + 2]

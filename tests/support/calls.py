@@ -38,7 +38,7 @@ def make_frame(number: int, *, packets: int = 3) -> EncodedFrame:
 def send_frames(pair: SessionPair, count: int, *, mid: str = "1", packets: int = 3) -> None:
     """Send 30 frames a second from alice to bob, and let them arrive."""
     for number in range(count):
-        pair.alice.send_frame(mid, make_frame(number, packets=packets), pair.now)
+        pair.alice.send_frame(mid, make_frame(number, packets=packets))
         pair.drain()
         pair.run_for(1 / 30)
     pair.run_for(2 * pair.delay + pair.jitter)

@@ -82,10 +82,10 @@ class Line:
             entropy=FixedEntropy(entropy),
         )
 
-    def write(self, frame: EncodedFrame, now: float = 0.0) -> list[bytes]:
+    def write(self, frame: EncodedFrame) -> list[bytes]:
         """Return the datagrams of a frame, in a turn of its own."""
         self.scratch.clear()
-        return datagrams(self.stream.write_frame(frame, self.srtp, self.scratch, now))
+        return datagrams(self.stream.write_frame(frame, self.srtp, self.scratch))
 
     def nack(self, sequence_numbers: Sequence[int], now: float = 0.0) -> list[bytes]:
         """Return the datagrams that answer a NACK, in a turn of its own."""
@@ -98,9 +98,9 @@ class Line:
         assert plain is not None
         return parse_rtp_untrusted(plain)
 
-    def send(self, frame: EncodedFrame, now: float = 0.0) -> list[RtpPacket]:
+    def send(self, frame: EncodedFrame) -> list[RtpPacket]:
         """Return a frame's packets as the viewer understands them."""
-        return [self.read(datagram) for datagram in self.write(frame, now)]
+        return [self.read(datagram) for datagram in self.write(frame)]
 
 
 def datagrams(pieces: Sequence[Piece]) -> list[bytes]:

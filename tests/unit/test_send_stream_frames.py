@@ -55,9 +55,7 @@ def test_no_datagram_is_too_large_even_as_a_retransmission(mid: str, mid_extensi
 
 def test_a_frame_of_equal_packets_is_one_piece() -> None:
     line = Line()
-    ((data, segment_size),) = line.stream.write_frame(
-        frame_of([1100] * 8 + [9]), line.srtp, line.scratch, 0.0
-    )
+    ((data, segment_size),) = line.stream.write_frame(frame_of([1100] * 8 + [9]), line.srtp, line.scratch)
     assert segment_size == 12 + 1100 + 16
     assert len(data) == 8 * 1128 + 12 + 9 + 16
     assert data.obj is line.scratch.buffer
@@ -65,7 +63,7 @@ def test_a_frame_of_equal_packets_is_one_piece() -> None:
 
 def test_a_single_packet_has_no_segment_size() -> None:
     line = Line()
-    ((_, segment_size),) = line.stream.write_frame(frame_of([30]), line.srtp, line.scratch, 0.0)
+    ((_, segment_size),) = line.stream.write_frame(frame_of([30]), line.srtp, line.scratch)
     assert segment_size is None
 
 
@@ -79,7 +77,7 @@ def test_an_empty_frame_is_nothing() -> None:
 def test_any_frame_arrives_whole_within_the_limits(sizes: list[int], profile: SrtpProfile) -> None:
     line = Line(profile=profile, mid_extension_id=1)
     frame = frame_of(sizes)
-    pieces = line.stream.write_frame(frame, line.srtp, line.scratch, 0.0)
+    pieces = line.stream.write_frame(frame, line.srtp, line.scratch)
     for data, segment_size in pieces:
         assert len(data) <= MAX_BURST_SIZE
         assert segment_size is None or len(data) <= MAX_SEGMENTS * segment_size
@@ -89,8 +87,8 @@ def test_any_frame_arrives_whole_within_the_limits(sizes: list[int], profile: Sr
 def test_a_frame_that_finds_no_room_gets_a_scratch_of_its_own() -> None:
     line = Line()
     first, second = frame_of([1100] * 50), frame_of([1100] * 50)
-    pieces = line.stream.write_frame(first, line.srtp, line.scratch, 0.0)
-    pieces += line.stream.write_frame(second, line.srtp, line.scratch, 0.0)
+    pieces = line.stream.write_frame(first, line.srtp, line.scratch)
+    pieces += line.stream.write_frame(second, line.srtp, line.scratch)
     payloads = [line.read(datagram).payload for datagram in datagrams(pieces)]
     assert payloads == list(first.payloads + second.payloads)
 
@@ -100,7 +98,7 @@ def test_frames_of_one_turn_lie_side_by_side() -> None:
     pieces = [
         piece
         for _ in range(3)
-        for piece in line.stream.write_frame(frame_of([500, 20]), line.srtp, line.scratch, 0.0)
+        for piece in line.stream.write_frame(frame_of([500, 20]), line.srtp, line.scratch)
     ]
     assert [line.read(datagram).sequence for datagram in datagrams(pieces)] == list(range(6))
     assert all(data.obj is line.scratch.buffer for data, _ in pieces)

@@ -18,7 +18,7 @@ def test_there_is_no_report_before_the_first_frame() -> None:
 
 def test_a_report_places_the_timeline_in_wall_clock_time() -> None:
     line = Line()
-    line.send(frame_of([30], timestamp=9000, time=5.0), 5.02)
+    line.send(frame_of([30], timestamp=9000, time=5.0))
     report = line.stream.sender_report(5.5)
     assert report is not None
     assert report.ssrc == SSRC

@@ -86,7 +86,7 @@ def test_a_number_named_twice_is_sent_once() -> None:
 
 def test_a_packet_is_forgotten_after_a_second() -> None:
     line = Line()
-    line.write(frame_of([200] * 3), 0.0)
+    line.write(frame_of([200] * 3))
     assert len(line.nack([0], 1.0)) == 1
     assert line.nack([1], 1.01) == []
 
@@ -94,7 +94,7 @@ def test_a_packet_is_forgotten_after_a_second() -> None:
 def test_only_so_many_packets_are_remembered() -> None:
     line = Line()
     for _ in range(HISTORY_PACKETS + 10):
-        line.write(frame_of([20]), 0.0)
+        line.write(frame_of([20]))
     assert line.nack([9]) == []
     assert len(line.nack([10])) == 1
 
@@ -104,7 +104,7 @@ def test_a_greedy_viewer_gets_a_burst_and_then_a_quarter_of_what_is_sent() -> No
     sent = 0
     for count in range(600):
         now = count / 30
-        line.write(frame_of([1000] * 8), now)
+        line.write(frame_of([1000] * 8, time=now))
         sent += 8000
         line.nack([number & 0xFFFF for number in range(8 * count - 200, 8 * count + 8)], now)
     again = line.stream.retransmitted_bytes_sent
@@ -113,13 +113,13 @@ def test_a_greedy_viewer_gets_a_burst_and_then_a_quarter_of_what_is_sent() -> No
 
 def test_a_quiet_stream_can_still_mend_a_keyframe() -> None:
     line = Line()
-    line.write(frame_of([1100] * 40), 0.0)
+    line.write(frame_of([1100] * 40))
     assert len(line.nack(range(40), 0.05)) == 40
 
 
 def test_a_list_of_any_length_is_bounded_work() -> None:
     line = Line()
-    line.write(frame_of([20] * 64), 0.0)
+    line.write(frame_of([20] * 64))
     assert line.nack([5000] * 1000 + [1]) == []
 
 

@@ -2,9 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Awaitable
 from types import TracebackType
 from typing import Protocol, Self
 
+import outcome
 import trio
 
 from triortc.handles import RunBound
@@ -47,6 +49,8 @@ class Subscription(RunBound, ABC):
       overflows: how often the queue was full.
     """
 
+    __slots__ = ("_ended", "_frames", "_open", "_publisher", "_reader", "frames_dropped", "overflows")
+
     def __init__(self, publisher: Publisher) -> None:
         super().__init__()
         self._publisher = publisher
@@ -69,7 +73,7 @@ class Subscription(RunBound, ABC):
         self._open = False
         self._publisher.remove(self)
         self._frames.clear()
-        self._wake()
+        self._turn_away(trio.ClosedResourceError())
 
     @property
     def depth(self) -> int:
@@ -87,7 +91,7 @@ class Subscription(RunBound, ABC):
     def end(self) -> None:
         """Tell the reader that no more frames will come. For the publisher."""
         self._ended = True
-        self._wake()
+        self._turn_away(trio.EndOfChannel())
 
     async def receive(self) -> EncodedFrame:
         """Return the next frame.
@@ -96,35 +100,53 @@ class Subscription(RunBound, ABC):
           trio.EndOfChannel: when the track has ended and all frames were received.
           trio.ClosedResourceError: outside of the ``with`` block.
           trio.BusyResourceError: when another task is receiving already.
-          WrongRunError: in another run than its own.
         """
-        self._check_run()
+        return await self.next_frame()
+
+    def next_frame(self) -> Awaitable[EncodedFrame]:
+        """Do what :meth:`receive` does, when awaited at once and by the task that calls it.
+
+        It makes no coroutine of its own: each is one more to resume, per viewer and frame.
+        """
         if self._frames or self._ended or not self._open:
-            await trio.lowlevel.checkpoint()
-        # Written out, not factored: every call here is paid once per viewer and frame.
-        while not self._frames:
-            if not self._open:
-                raise trio.ClosedResourceError
-            if self._ended:
-                raise trio.EndOfChannel
-            if self._reader is not None:
-                raise trio.BusyResourceError("another task is receiving from this subscription")
-            self._reader = trio.lowlevel.current_task()
-            await trio.lowlevel.wait_task_rescheduled(self._abort)
-        return self._frames.popleft()
+            return self._take()
+        if self._reader is not None:
+            raise trio.BusyResourceError("another task is receiving from this subscription")
+        self._reader = trio.lowlevel.current_task()
+        return trio.lowlevel.wait_task_rescheduled(self._abort)  # noqa: ASYNC105
+
+    async def _take(self) -> EncodedFrame:
+        await trio.lowlevel.checkpoint()
+        if not self._open:
+            raise trio.ClosedResourceError
+        if self._frames:
+            return self._frames.popleft()
+        raise trio.EndOfChannel
 
     def _abort(self, _: object) -> trio.lowlevel.Abort:
         self._reader = None
         return trio.lowlevel.Abort.SUCCEEDED
 
-    def _wake(self) -> None:
+    def _push(self, frame: EncodedFrame) -> None:
+        """Hand *frame* to the reader that waits for it, or queue it."""
+        reader = self._reader
+        if reader is None:
+            self._frames.append(frame)
+        else:
+            self._reader = None
+            trio.lowlevel.reschedule(reader, outcome.Value(frame))
+
+    def _turn_away(self, error: Exception) -> None:
+        """Let the reader that waits for a frame have none."""
         if self._reader is not None:
             reader, self._reader = self._reader, None
-            trio.lowlevel.reschedule(reader)
+            trio.lowlevel.reschedule(reader, outcome.Error(error))
 
 
 class AudioSubscription(Subscription):
     """Channel 2a, 10 packets, DROP_OLDEST: packets do not depend on each other."""
+
+    __slots__ = ()
 
     def offer(self, frame: EncodedFrame) -> None:
         """Queue *frame*; the oldest one makes room."""
@@ -132,8 +154,7 @@ class AudioSubscription(Subscription):
             self._frames.popleft()
             self.frames_dropped += 1
             self.overflows += 1
-        self._frames.append(frame)
-        self._wake()
+        self._push(frame)
 
     def request_keyframe(self) -> None:
         """Do nothing: every audio packet is one."""
@@ -145,6 +166,8 @@ class VideoSubscription(Subscription):
     A new viewer asks for a keyframe, and gets nothing before one. So does one that
     overflows, but it waits longer each time: one bad phone does not tax everybody.
     """
+
+    __slots__ = ("_backoff", "_last_overflow", "_needs_keyframe", "_request_at")
 
     def __init__(self, publisher: Publisher) -> None:
         super().__init__(publisher)
@@ -171,8 +194,7 @@ class VideoSubscription(Subscription):
         elif len(self._frames) == VIDEO_CAPACITY:
             self._overflow(frame)
             return
-        self._frames.append(frame)
-        self._wake()
+        self._push(frame)
 
     def request_keyframe(self) -> None:
         """Ask for a keyframe, unless the viewer has to wait for having overflowed."""

@@ -13,6 +13,7 @@ from typing import NoReturn
 import trio
 
 from triortc.net.endpoint import Endpoint
+from triortc.protocol.rtp.frame import EncodedFrame
 from triortc.protocol.rtp.srtp import Scratch
 from triortc.protocol.session.demux import is_stun_untrusted
 from triortc.protocol.session.events import SessionEvent
@@ -114,6 +115,17 @@ class Driver:
     def turn(self) -> Turn:
         """Return the context manager of a turn."""
         return self._turn
+
+    def send_frame(self, mid: str, frame: EncodedFrame) -> None:
+        """Take a turn that sends a frame: what every viewer pays for, thirty times a second."""
+        if self.broken is not None:
+            raise self.broken
+        try:
+            self.session.send_frame(mid, frame)
+            self.drain()
+        except BaseException as bug:
+            self.break_down(bug)
+            raise
 
     @property
     def queued_bursts(self) -> int:

@@ -1,5 +1,7 @@
 """A media section as the application sees it, and the task that feeds it."""
 
+from contextlib import suppress
+
 import trio
 
 from triortc.handles import RunBound
@@ -97,17 +99,9 @@ class Transceiver(RunBound):
                 subscription = self._track.subscribe(encoding)
             except trio.ClosedResourceError:
                 return  # the track's block has ended, which is not the peer's end
-            with subscription as self._subscription:
-                await self._forward(subscription)
-
-    async def _forward(self, subscription: Subscription) -> None:
-        """One wake-up, one turn and one or two transmits per frame, until the track ends."""
-        mid, turn = self._core.mid, self._driver.turn()
-        assert mid is not None
-        while True:
-            try:
-                frame = await subscription.receive()
-            except trio.EndOfChannel:
-                return  # the peer may go on with other tracks
-            with turn as session:
-                session.send_frame(mid, frame, trio.current_time())
+            mid, send_frame = self._core.mid, self._driver.send_frame
+            assert mid is not None
+            # One wake-up, one turn and one or two transmits per frame, until the track ends.
+            with subscription as self._subscription, suppress(trio.EndOfChannel):
+                while True:
+                    send_frame(mid, await subscription.next_frame())

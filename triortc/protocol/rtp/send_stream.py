@@ -1,11 +1,9 @@
 """One outgoing RTP stream: headers, history, retransmission, sender reports."""
 
 import struct
-from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from operator import itemgetter
 from typing import Literal, NamedTuple, TypeAlias
 
 from triortc.protocol.wire.clock import ClockAnchor, compact_ntp, compact_to_seconds
@@ -21,7 +19,7 @@ from .srtp import Scratch, SrtpSender
 
 HISTORY_PACKETS = 1024
 HISTORY_SECONDS = 1.0
-"""How far back a packet can be retransmitted: whichever comes first."""
+"""How far back a packet can be retransmitted, counted from its capture: whichever comes first."""
 
 RTX_SHARE = 0.25
 """Bytes that may be retransmitted for each byte sent, in the long run."""
@@ -43,10 +41,6 @@ Piece: TypeAlias = tuple[memoryview, int | None]
 _FIRST_SEQUENCE_MASK = 0x0FFF
 
 
-_Sent: TypeAlias = tuple[int, EncodedFrame, float]
-"""The unwrapped sequence number of a frame's first packet, the frame, and when it was sent."""
-
-
 class _Lost(NamedTuple):
     """A packet to retransmit."""
 
@@ -64,37 +58,33 @@ class _Lost(NamedTuple):
 
 
 class _History:
-    """What was sent of late: frames and numbers, never bytes of its own."""
+    """What was sent of late: the frames that all viewers share, nothing of its own for each."""
 
-    __slots__ = ("_frames", "_packets")
+    __slots__ = ("_frames", "packets")
 
     def __init__(self) -> None:
-        self._frames: deque[_Sent] = deque()
-        self._packets = 0
+        self._frames: deque[EncodedFrame] = deque()
+        self.packets = 0
 
-    def append(self, first: int, frame: EncodedFrame, now: float) -> None:
-        self._frames.append((first, frame, now))
-        self._packets += len(frame.payloads)
-        self.forget(now)
+    def append(self, frame: EncodedFrame) -> None:
+        self._frames.append(frame)
+        self.packets += len(frame.payloads)
+        self.forget(frame.time)
 
     def forget(self, now: float) -> None:
         frames = self._frames
         oldest = now - HISTORY_SECONDS
-        while frames and (self._packets > HISTORY_PACKETS or frames[0][2] < oldest):
-            self._packets -= len(frames.popleft()[1].payloads)
+        while frames and (self.packets > HISTORY_PACKETS or frames[0].time < oldest):
+            self.packets -= len(frames.popleft().payloads)
 
-    @property
-    def first(self) -> int | None:
-        """The oldest sequence number that is remembered."""
-        return self._frames[0][0] if self._frames else None
-
-    def find(self, sequence: int) -> _Lost | None:
-        position = bisect_right(self._frames, sequence, key=itemgetter(0)) - 1
-        if position < 0:
-            return None
-        first, frame, _ = self._frames[position]
-        place = sequence - first
-        return _Lost(sequence, frame, place) if place < len(frame.payloads) else None
+    def find(self, back: int) -> tuple[EncodedFrame, int]:
+        """Return the frame of the packet *back* before the latest, and the packet's place in it."""
+        frames = reversed(self._frames)
+        frame = next(frames)
+        while back >= len(frame.payloads):
+            back -= len(frame.payloads)
+            frame = next(frames)
+        return frame, len(frame.payloads) - 1 - back
 
 
 class _Retransmissions:
@@ -133,7 +123,7 @@ class _Retransmissions:
 class _Headers:
     """Writes the headers of one SSRC: two fields that are packed, all else precomputed."""
 
-    __slots__ = ("_extension", "_pack_into", "_word", "length", "next_sequence", "ssrc")
+    __slots__ = ("_extension", "_pack_into", "_suffix", "_word", "length", "next_sequence", "ssrc")
 
     def __init__(self, ssrc: int, payload_type: int, extension: bytes, first_sequence: int) -> None:
         self.ssrc = ssrc
@@ -141,26 +131,23 @@ class _Headers:
         self.length = RTP_HEADER_LENGTH + len(extension)
         self._extension = extension
         self._word = RTP_VERSION_BITS | (EXTENSION_BIT if extension else 0) | payload_type << 16
-        self._pack_into = struct.Struct(f"!I{self.length - 4}s").pack_into
+        self._suffix = ssrc.to_bytes(4, "big") + extension
+        self._pack_into = struct.Struct(f"!II{len(self._suffix)}s").pack_into
 
     def renumbered(self, payload_type: int) -> "_Headers":
         """Return headers that go on from here under another payload type."""
         return _Headers(self.ssrc, payload_type, self._extension, self.next_sequence)
 
-    def tail(self, timestamp: int) -> bytes:
-        """Return what follows the sequence number, the same in all packets of a frame."""
-        return struct.pack("!II", timestamp & 0xFFFFFFFF, self.ssrc) + self._extension
-
-    def write(self, buffer: bytearray, offset: int, stride: int, packets: int, tail: bytes) -> None:
+    def write(self, buffer: bytearray, offset: int, stride: int, packets: int, timestamp: int) -> None:
         """Write headers at *offset*, *stride* bytes apart, and advance the sequence number."""
         first = self.next_sequence & 0xFFFF
         self.next_sequence += packets
         words: Sequence[int] = range(self._word | first, (self._word | first) + packets)
         if first + packets > 0x10000:
             words = [self._word | first + index & 0xFFFF for index in range(packets)]
-        pack_into = self._pack_into
+        pack_into, suffix = self._pack_into, self._suffix
         for word in words:
-            pack_into(buffer, offset, word, tail)
+            pack_into(buffer, offset, word, timestamp, suffix)
             offset += stride
 
 
@@ -190,8 +177,6 @@ class SendStream:
       entropy: for the first timestamp and sequence numbers.
 
     Attributes:
-      packets_sent: RTP packets; retransmissions are among them, as W3C counts, and so is
-        what SRTP refused.
       bytes_sent: their payloads' bytes.
       retransmitted_packets_sent: how many of them were retransmissions.
       retransmitted_bytes_sent: those retransmissions' payload bytes.
@@ -233,10 +218,10 @@ class SendStream:
         self._anchor = anchor
         self._marker = MARKER_BIT >> 16 if kind == "video" else 0
         self._timestamp_offset = random_uint(entropy, 32)
-        self._last_timestamp: int | None = None
-        self._last_time = 0.0
+        self._last: EncodedFrame | None = None
         extension = _mid_extension(mid, mid_extension_id)
         self._headers = _Headers(ssrc, payload_type, extension, _first_sequence(entropy))
+        self._first_sequence = self._headers.next_sequence
         self._rtx: _Headers | None = None
         if rtx_ssrc is not None and rtx_payload_type is not None:
             self._rtx = _Headers(rtx_ssrc, rtx_payload_type, extension, _first_sequence(entropy))
@@ -255,7 +240,6 @@ class SendStream:
             self._rtx = self._rtx.renumbered(rtx_payload_type)
 
     def _reset_statistics(self) -> None:
-        self.packets_sent = 0
         self.bytes_sent = 0
         self.retransmitted_packets_sent = 0
         self.retransmitted_bytes_sent = 0
@@ -272,7 +256,7 @@ class SendStream:
         self.remote_fraction_lost = 0.0
         self.remote_jitter = 0.0
 
-    def write_frame(self, frame: EncodedFrame, srtp: SrtpSender, scratch: Scratch, now: float) -> list[Piece]:
+    def write_frame(self, frame: EncodedFrame, srtp: SrtpSender, scratch: Scratch) -> list[Piece]:
         """Number and protect a frame's packets, and remember them for retransmission.
 
         Args:
@@ -280,7 +264,6 @@ class SendStream:
           srtp: protects them.
           scratch: where they are laid; the pieces are views into it, or into a fresh one
             when it has no room left.
-          now: seconds.
 
         Returns:
           One piece for each burst of at most 64 packets and 65,507 bytes. A packet that
@@ -291,20 +274,26 @@ class SendStream:
         headers = self._headers
         template, bursts = frame.template(headers.length, srtp.tag_length)
         scratch, start = _lay(template, scratch)
-        self._history.append(headers.next_sequence, frame, now)
-        tail = headers.tail(frame.timestamp + self._timestamp_offset)
-        buffer = scratch.buffer
+        buffer, timestamp = scratch.buffer, frame.timestamp + self._timestamp_offset & 0xFFFFFFFF
         for offset, stride, packets, _ in bursts:
-            headers.write(buffer, start + offset, stride, packets, tail)
+            headers.write(buffer, start + offset, stride, packets, timestamp)
         if self._marker:
             buffer[start + len(template) - bursts[-1].last + 1] |= self._marker
-        self._last_timestamp, self._last_time = frame.timestamp, frame.time
+        self._history.append(frame)
+        self._last = frame
         self.frames_sent += 1
-        self.key_frames_sent += frame.keyframe
-        pieces = self._protect(srtp, scratch, start, bursts)
-        self.packets_sent += len(frame.payloads)
+        if frame.keyframe:
+            self.key_frames_sent += 1
         self.bytes_sent += frame.size
-        return pieces
+        return self._protect(srtp, scratch, start, bursts)
+
+    @property
+    def packets_sent(self) -> int:
+        """RTP packets sent.
+
+        Retransmissions are among them, as W3C counts, and so is what SRTP refused.
+        """
+        return self._headers.next_sequence - self._first_sequence + self.retransmitted_packets_sent
 
     @property
     def header_bytes_sent(self) -> int:
@@ -350,21 +339,17 @@ class SendStream:
         """Return what is remembered, affordable and not just retransmitted; and book it."""
         history, retransmissions = self._history, self._retransmissions
         history.forget(now)
-        first = history.first
-        if first is None:
-            return []
+        newest = self._headers.next_sequence - 1
+        first = newest + 1 - history.packets
         retransmissions.earn(self.bytes_sent - self.retransmitted_bytes_sent)
         retransmissions.forget(first)
-        newest = self._headers.next_sequence - 1
         cooldown = max(RTX_COOLDOWN, (self.round_trip_time or 0.0) / 2)
         chosen: list[_Lost] = []
         for number in islice(sequence_numbers, MAX_NACKED):
             sequence = newest + distance16(number, newest & 0xFFFF)
             if not first <= sequence <= newest or retransmissions.is_cooling(sequence, cooldown, now):
                 continue
-            lost = history.find(sequence)
-            if lost is None:
-                continue
+            lost = _Lost(sequence, *history.find(newest - sequence))
             if not retransmissions.allows(len(lost.payload)):
                 break
             retransmissions.note(sequence, len(lost.payload), now)
@@ -380,11 +365,11 @@ class SendStream:
         scratch, start = _lay(b"".join(packets), scratch)
         offset = start
         for it, packet in zip(lost, packets, strict=True):
-            rtx.write(scratch.buffer, offset, 0, 1, rtx.tail(it.frame.timestamp + self._timestamp_offset))
+            timestamp = it.frame.timestamp + self._timestamp_offset & 0xFFFFFFFF
+            rtx.write(scratch.buffer, offset, 0, 1, timestamp)
             scratch.buffer[offset + 1] |= self._marker if it.is_last else 0
             offset += len(packet)
         size = sum(len(it.payload) for it in lost)
-        self.packets_sent += len(lost)
         self.bytes_sent += size
         self.retransmitted_packets_sent += len(lost)
         self.retransmitted_bytes_sent += size
@@ -396,13 +381,13 @@ class SendStream:
         It places the stream's timeline in wall-clock time (RFC 3550 §6.4.1), by the capture
         time of the latest frame: streams whose frames share a clock play in sync.
         """
-        if self._last_timestamp is None:
+        if self._last is None:
             return None
-        elapsed = round((now - self._last_time) * self.clock_rate)
+        elapsed = round((now - self._last.time) * self.clock_rate)
         return SenderReport(
             self.ssrc,
             self._anchor.ntp(now),
-            self._last_timestamp + self._timestamp_offset + elapsed & 0xFFFFFFFF,
+            self._last.timestamp + self._timestamp_offset + elapsed & 0xFFFFFFFF,
             self.packets_sent - self.retransmitted_packets_sent & 0xFFFFFFFF,
             self.bytes_sent - self.retransmitted_bytes_sent & 0xFFFFFFFF,
             tuple(reports),
@@ -445,11 +430,10 @@ def _mid_extension(mid: str, id: int | None) -> bytes:
 
 def _lay(packets: bytes, scratch: Scratch) -> tuple[Scratch, int]:
     """Copy *packets* into a scratch; return which one, and where."""
-    size = len(packets)
-    scratch = scratch.with_room(size)
+    scratch = scratch.with_room(len(packets))
     start = scratch.used
-    scratch.used = end = start + size
-    scratch.buffer[start:end] = packets
+    scratch.used = end = start + len(packets)
+    scratch.view[start:end] = packets
     return scratch, start
 
 

@@ -161,12 +161,12 @@ class MediaTransport:
 
     # Sending
 
-    def write_frame(self, mid: str, frame: EncodedFrame, now: float) -> list[Piece]:
+    def write_frame(self, mid: str, frame: EncodedFrame) -> list[Piece]:
         """Protect a frame's packets in the scratch; return the pieces to send."""
         stream = self.send_streams.get(mid)
         if stream is None or self._sender is None:
             return []
-        return stream.write_frame(frame, self._sender, self._scratch, now)
+        return stream.write_frame(frame, self._sender, self._scratch)
 
     def _send_rtcp(self, packets: Sequence[RtcpPacket]) -> None:
         if self._sender is not None:

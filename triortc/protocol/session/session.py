@@ -339,14 +339,14 @@ class Session:
 
     # Media
 
-    def send_frame(self, mid: str, frame: EncodedFrame, now: float) -> None:
+    def send_frame(self, mid: str, frame: EncodedFrame) -> None:
         """Protect a frame's packets for this peer and queue them as few, large transmits."""
         path = self._path
         if path is None:
             self.counters.frames_before_connected += 1
             return
         local, remote = path
-        for data, segment_size in self.media.write_frame(mid, frame, now):
+        for data, segment_size in self.media.write_frame(mid, frame):
             self.transmits.append(Transmit(data, local, remote, segment_size))
 
     def _after_media(self) -> None:
