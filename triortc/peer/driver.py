@@ -6,6 +6,7 @@ session, changes it, and on the way out everything it wants to say is delivered.
 
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from math import inf
 from types import TracebackType
 from typing import NoReturn
@@ -88,8 +89,8 @@ class Driver:
     Args:
       session: the session to drive.
       scratch: the buffer lent to it.
-      handle_event: takes each event, synchronously and before the turn ends; it may not start
-        a turn.
+      handle_event: takes each event, synchronously and before the turn ends; it may join that
+        turn, but not start one.
     """
 
     def __init__(
@@ -116,6 +117,13 @@ class Driver:
         """Return the context manager of a turn."""
         return self._turn
 
+    def join_turn(self) -> AbstractContextManager[Session]:
+        """Return the turn whose events are being handled, or else a new one.
+
+        What a handler makes the session say is delivered by the turn under way.
+        """
+        return nullcontext(self.session) if self.in_turn else self._turn
+
     def send_frame(self, mid: str, frame: EncodedFrame) -> None:
         """Take a turn that sends a frame: what every viewer pays for, thirty times a second."""
         if self.broken is not None:
@@ -141,22 +149,34 @@ class Driver:
     def drain(self) -> None:
         """Deliver what the session has said."""
         session = self.session
-        transmits = session.transmits
-        if transmits:
-            endpoints = self.endpoints
-            while transmits:
-                transmit = transmits.popleft()
-                endpoint = endpoints.get(transmit.local)
-                if endpoint is not None:
-                    endpoint.send_nowait(transmit)
-                else:
-                    self.unroutable_transmits += 1
-            self._scratch.clear()
-        events = session.events
-        while events:
-            self._handle_event(events.popleft())
+        while True:
+            if session.transmits:
+                self._send()
+            if not session.events:
+                break
+            self._tell()
         if session.deadline_is_stale:
             self._move_alarm()
+
+    def _send(self) -> None:
+        transmits, endpoints = self.session.transmits, self.endpoints
+        while transmits:
+            transmit = transmits.popleft()
+            endpoint = endpoints.get(transmit.local)
+            if endpoint is not None:
+                endpoint.send_nowait(transmit)
+            else:
+                self.unroutable_transmits += 1
+        self._scratch.clear()
+
+    def _tell(self) -> None:
+        events = self.session.events
+        self.in_turn = True
+        try:
+            while events:
+                self._handle_event(events.popleft())
+        finally:
+            self.in_turn = False
 
     def _move_alarm(self) -> None:
         # The alarm only moves forward here: one that rings early costs a wake-up, one that is
