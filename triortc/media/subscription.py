@@ -49,11 +49,21 @@ class Subscription(RunBound, ABC):
       overflows: how often the queue was full.
     """
 
-    __slots__ = ("_ended", "_frames", "_open", "_publisher", "_reader", "frames_dropped", "overflows")
+    __slots__ = (
+        "_capacity",
+        "_ended",
+        "_frames",
+        "_open",
+        "_publisher",
+        "_reader",
+        "frames_dropped",
+        "overflows",
+    )
 
-    def __init__(self, publisher: Publisher) -> None:
+    def __init__(self, publisher: Publisher, capacity: int) -> None:
         super().__init__()
         self._publisher = publisher
+        self._capacity = capacity
         self._frames: deque[EncodedFrame] = deque()
         self._reader: trio.lowlevel.Task | None = None
         self._open = False
@@ -148,9 +158,12 @@ class AudioSubscription(Subscription):
 
     __slots__ = ()
 
+    def __init__(self, publisher: Publisher, capacity: int = AUDIO_CAPACITY) -> None:
+        super().__init__(publisher, capacity)
+
     def offer(self, frame: EncodedFrame) -> None:
         """Queue *frame*; the oldest one makes room."""
-        if len(self._frames) == AUDIO_CAPACITY:
+        if len(self._frames) == self._capacity:
             self._frames.popleft()
             self.frames_dropped += 1
             self.overflows += 1
@@ -169,8 +182,8 @@ class VideoSubscription(Subscription):
 
     __slots__ = ("_backoff", "_last_overflow", "_needs_keyframe", "_request_at")
 
-    def __init__(self, publisher: Publisher) -> None:
-        super().__init__(publisher)
+    def __init__(self, publisher: Publisher, capacity: int = VIDEO_CAPACITY) -> None:
+        super().__init__(publisher, capacity)
         self._needs_keyframe = True
         self._request_at: float | None = None
         self._last_overflow = float("-inf")
@@ -186,12 +199,12 @@ class VideoSubscription(Subscription):
         if frame.keyframe:
             self._needs_keyframe = False
             self._request_at = None
-            if len(self._frames) == VIDEO_CAPACITY:
+            if len(self._frames) == self._capacity:
                 self._flush()
         elif self._needs_keyframe:
             self._do_without(frame)
             return
-        elif len(self._frames) == VIDEO_CAPACITY:
+        elif len(self._frames) == self._capacity:
             self._overflow(frame)
             return
         self._push(frame)
