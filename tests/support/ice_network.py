@@ -4,7 +4,7 @@ import hashlib
 import heapq
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from triortc.protocol.ice import stun
 from triortc.protocol.ice.agent import IceAgent, IceEvent, IceRole, LocalCandidate
@@ -85,6 +85,8 @@ class Peer:
 class IceNetwork:
     """Carries datagrams between peers; whatever has no receiver vanishes."""
 
+    machine: type[Any] = IceAgent
+
     def __init__(
         self, seed: object = 0, *, loss: float = 0.0, delay: tuple[float, float] = (0.01, 0.01)
     ) -> None:
@@ -102,7 +104,7 @@ class IceNetwork:
     def add(self, role: IceRole, *hosts: str, nat: Nat | None = None) -> Peer:
         """Add a peer with a socket at each of *hosts*."""
         number = len(self.peers)
-        agent = IceAgent(role=role, entropy=SeededEntropy(f"peer {number} {self._seed}"))
+        agent = self.machine(role=role, entropy=SeededEntropy(f"peer {number} {self._seed}"))
         peer = Peer(agent, tuple((host, 5000 + number) for host in hosts), nat)
         self.peers.append(peer)
         for base in peer.bases:
