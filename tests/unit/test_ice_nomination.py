@@ -15,7 +15,8 @@ from triortc.protocol.wire.machine import Address, Transmit
 
 HERE = ("10.0.0.1", 5000)
 BEST, NEXT = ("10.0.0.2", 6000), ("10.0.0.3", 6000)
-PRIORITIES = {BEST: 2000, NEXT: 1000}
+RELAYED = ("10.0.0.4", 6000)
+PRIORITIES = {BEST: 2000, NEXT: 1000, RELAYED: 10}
 REMOTE = IceParameters("remoteufrag", "remotepasswordremotepassword")
 
 
@@ -32,7 +33,8 @@ class Scene:
 
     def tell(self, *addresses: Address) -> None:
         for address in addresses:
-            candidate = IceCandidate(address[0], 1, "udp", PRIORITIES[address], *address, "host")
+            kind = "relay" if address == RELAYED else "host"
+            candidate = IceCandidate(address[0], 1, "udp", PRIORITIES[address], *address, kind)
             self.agent.add_remote_candidate(candidate, self.now)
 
     def check(self, source: Address, *, nominate: bool) -> None:
@@ -160,6 +162,51 @@ def test_a_nomination_that_is_never_answered_passes_to_another_pair() -> None:
     scene.pass_time(15)
     assert scene.selected == NEXT
     assert set(scene.nominations) == {NEXT}
+
+
+def test_a_direct_pair_that_comes_late_takes_over_from_a_relayed_one() -> None:
+    scene = Scene(IceRole.CONTROLLING)
+    scene.tell(RELAYED)
+    scene.pass_time(20)
+    assert scene.selected == RELAYED
+    scene.tell(NEXT)
+    scene.pass_time(0.5)
+    assert scene.selected == NEXT
+    assert scene.nominations[-1] == NEXT
+
+
+def test_a_direct_pair_that_does_not_answer_is_tried_and_forgotten() -> None:
+    scene = Scene(IceRole.CONTROLLING)
+    scene.tell(RELAYED)
+    scene.pass_time(1)
+    scene.deaf = {NEXT}
+    scene.tell(NEXT)
+    scene.pass_time(60)
+    assert scene.selected == RELAYED
+    assert [pair.sends for pair in scene.agent.candidate_pairs if pair.remote == NEXT] == [7]
+    assert scene.agent.next_deadline() > scene.now
+
+
+def test_a_controlled_agent_tries_a_direct_pair_but_leaves_the_choice_to_the_remote() -> None:
+    scene = Scene()
+    scene.tell(RELAYED)
+    scene.pass_time(0.2)
+    scene.check(RELAYED, nominate=True)
+    scene.tell(NEXT)
+    scene.pass_time(1)
+    assert scene.selected == RELAYED
+    scene.check(NEXT, nominate=True)
+    assert scene.selected == NEXT
+
+
+def test_a_late_pair_of_a_little_more_priority_moves_nothing() -> None:
+    scene = Scene(IceRole.CONTROLLING)
+    scene.tell(NEXT)
+    scene.pass_time(1)
+    scene.tell(BEST)
+    scene.pass_time(20)
+    assert scene.selected == NEXT
+    assert [pair.sends for pair in scene.agent.candidate_pairs] == [0, 0]
 
 
 def test_consent_is_asked_for_every_5_s_and_every_500_ms_while_in_doubt() -> None:
