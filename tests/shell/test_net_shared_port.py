@@ -7,7 +7,7 @@ from support.virtual_network import VirtualEndpoint, VirtualNetwork
 
 from triortc.handles import WrongRunError
 from triortc.net.endpoint import using_network
-from triortc.net.mux import MAX_ROUTES, MAX_TRANSACTIONS, SharedPort, open_shared_port
+from triortc.net.mux import MAX_ROUTES, MAX_TRANSACTIONS, MAX_UFRAGS, SharedPort, open_shared_port
 from triortc.protocol.ice.stun import binding_success, connectivity_check
 from triortc.protocol.wire.errors import LocalProtocolError
 from triortc.protocol.wire.machine import Address, Transmit
@@ -286,3 +286,15 @@ def test_a_port_belongs_to_its_own_run() -> None:
     port = trio.run(make)
     with pytest.raises(WrongRunError):
         port.attach("alice", RecordingSink())
+
+
+async def test_of_a_members_names_only_the_newest_are_kept() -> None:
+    port, local = make_port()
+    sink = RecordingSink()
+    member = port.attach("first", sink)
+    for number in range(MAX_UFRAGS):
+        member.add_ufrag(f"restart{number}")
+    sort(port, local, check("first"))
+    assert sink.bursts == []
+    sort(port, local, check("restart0"))
+    assert len(sink.bursts) == 1

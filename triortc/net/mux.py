@@ -88,17 +88,19 @@ class MemberEndpoint:
     def send_nowait(self, transmit: Transmit) -> bool:
         """Send through the shared socket; nothing is sent for a member that has left."""
         data, _, _, segment_size = transmit
+        size = len(data)
         if segment_size is None:
             count = 1
             if data[0] == 0 and is_stun(data) and message_is_request(data):
                 self._member.note_transaction(transaction_id(data))
         else:
-            count = -(-len(data) // segment_size)
+            count = -(-size // segment_size)
+        statistics = self.statistics
         if self._member.detached or not self._endpoint.send_nowait(transmit):
-            self.statistics.send_drops += count
+            statistics.send_drops += count
             return False
-        self.statistics.datagrams_sent += count
-        self.statistics.bytes_sent += len(data)
+        statistics.datagrams_sent += count
+        statistics.bytes_sent += size
         return True
 
     def close(self) -> None:

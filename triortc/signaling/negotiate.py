@@ -1,5 +1,7 @@
 """Perfect negotiation (W3C webrtc §10.7) over any channel of signaling messages."""
 
+from collections import deque
+
 import trio
 
 from triortc.nursery import open_bare_nursery
@@ -11,6 +13,11 @@ from triortc.protocol.session.events import SignalingState
 from triortc.protocol.wire.errors import RemoteProtocolError
 
 from .messages import SignalingMessage
+
+MAX_EARLY_CANDIDATES = 100
+"""Candidates that may come before the first description; the others are dropped."""
+
+AWAITING_ANSWER = (SignalingState.HAVE_LOCAL_OFFER, SignalingState.HAVE_REMOTE_PRANSWER)
 
 
 async def negotiate(peer: Peer, channel: "trio.abc.Channel[SignalingMessage]", *, polite: bool) -> None:
@@ -41,11 +48,14 @@ class _Negotiator:
         self._channel = channel
         self._polite = polite
         self._ignoring = False
+        self._early: deque[IceCandidate | None] = deque()
         # One exchange at a time: an offer of ours must not slip into the answering of theirs.
         self._exchange = trio.Lock()
 
     async def send_candidates(self) -> None:
         async for candidate in self._peer.candidates:
+            async with self._exchange:
+                pass  # the description that names a candidate's generation goes before it
             try:
                 await self._channel.send(candidate)
             except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -75,16 +85,24 @@ class _Negotiator:
         if isinstance(message, SessionDescription):
             async with self._exchange:
                 await self._take_description(message)
-        elif not self._ignoring and self._peer.remote_description is not None:
+        else:
             assert message is None or isinstance(message, IceCandidate)
-            await self._peer.add_ice_candidate(message)
+            await self._take_candidate(message)
+
+    async def _take_candidate(self, candidate: IceCandidate | None) -> None:
+        if self._peer.remote_description is not None:
+            if not self._ignoring:
+                await self._peer.add_ice_candidate(candidate)
+        elif len(self._early) < MAX_EARLY_CANDIDATES:
+            self._early.append(candidate)
 
     async def _take_description(self, description: SessionDescription) -> None:
         peer = self._peer
-        if description.type == "answer":
+        if description.type in ("answer", "pranswer"):
             self._ignoring = False
-            if peer.signaling_state is SignalingState.HAVE_LOCAL_OFFER:
+            if peer.signaling_state in AWAITING_ANSWER:
                 await peer.set_remote_description(description)
+                await self._take_early_candidates()
             return
         if description.type != "offer":
             raise RemoteProtocolError(f"a {description.type} is not a part of perfect negotiation")
@@ -95,5 +113,11 @@ class _Negotiator:
         if collision:
             await peer.set_local_description(SessionDescription("rollback"))
         await peer.set_remote_description(description)
+        await self._take_early_candidates()
         await peer.set_local_description(peer.create_answer())
         await self._channel.send(peer.local_description)
+
+    async def _take_early_candidates(self) -> None:
+        """Take what overtook the first description."""
+        while self._early:
+            await self._peer.add_ice_candidate(self._early.popleft())
