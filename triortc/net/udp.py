@@ -57,6 +57,8 @@ class UdpEndpoint:
         self.statistics = EndpointStatistics()
         self.segmentation = _has_segmentation(bound)
         self._socket = bound
+        self._segment_size = 0
+        self._control: tuple[tuple[int, int, bytes], ...] = ()
         self._scoped = bound.family == socket.AF_INET6
         self._closed = False
 
@@ -120,11 +122,12 @@ class UdpEndpoint:
           Whether all of it was sent.
         """
         data, _, remote, segment_size = transmit
-        if segment_size is None or len(data) <= segment_size:
+        size = len(data)
+        if segment_size is None or size <= segment_size:
             return self._send_datagram(data, remote)
-        longest = segment_size * min(MAX_SEGMENTS, MAX_RUN_SIZE // segment_size)
-        if len(data) <= longest:
+        if size <= segment_size * MAX_SEGMENTS and size <= MAX_RUN_SIZE:
             return self._send_run(data, remote, segment_size)
+        longest = segment_size * min(MAX_SEGMENTS, MAX_RUN_SIZE // segment_size)
         view, complete = memoryview(data), True
         for start in range(0, len(view), longest):
             complete &= self._send_run(view[start : start + longest], remote, segment_size)
@@ -133,10 +136,12 @@ class UdpEndpoint:
     def _send_run(self, data: bytes | memoryview, remote: Address, segment_size: int) -> bool:
         if not self.segmentation:
             return self._send_each(data, remote, segment_size)
-        control = [(socket.IPPROTO_UDP, _UDP_SEGMENT, struct.pack("@H", segment_size))]
+        if segment_size != self._segment_size:  # the viewers of one frame have the same
+            self._segment_size = segment_size
+            self._control = ((socket.IPPROTO_UDP, _UDP_SEGMENT, struct.pack("@H", segment_size)),)
         count = -(-len(data) // segment_size)
         try:
-            self._socket.sendmsg([data], control, 0, remote)
+            self._socket.sendmsg((data,), self._control, 0, remote)
         except OSError as error:
             if error.errno in _NO_SEGMENTATION:
                 self.segmentation = False
@@ -145,8 +150,9 @@ class UdpEndpoint:
             else:
                 return self._lose(error, count)
             return self._send_each(data, remote, segment_size)
-        self.statistics.datagrams_sent += count
-        self.statistics.bytes_sent += len(data)
+        statistics = self.statistics
+        statistics.datagrams_sent += count
+        statistics.bytes_sent += len(data)
         return True
 
     def _send_each(self, data: bytes | memoryview, remote: Address, segment_size: int) -> bool:

@@ -22,7 +22,7 @@ MAX_SSRCS = 64
 MAX_PACKET_SIZE = 2048
 """A longer packet is not even looked at."""
 
-_MAX_SLOT_LISTS = 8
+_MAX_LAYOUTS = 8
 _REPLAYED = (9, 10)  # srtp_err_status_replay_fail, srtp_err_status_replay_old
 _UNSPECIFIED = 1  # srtp_err_status_fail
 _SSRC_RTP = slice(8, 12)
@@ -44,14 +44,14 @@ class Scratch:
       used: how many bytes are taken in this turn.
     """
 
-    __slots__ = ("_base", "_slots", "buffer", "length_pointers", "lengths", "used", "view")
+    __slots__ = ("_base", "_layouts", "buffer", "length_pointers", "lengths", "used", "view")
 
     def __init__(self, size: int = MAX_SEGMENTS * 1500) -> None:
         self.buffer = bytearray(size)
         self.view = memoryview(self.buffer)
         self.used = 0
         self._base = ffi.from_buffer("char[]", self.buffer, require_writable=True)
-        self._slots: dict[tuple[int, int], list[Any]] = {}
+        self._layouts: dict[tuple[int, ...], tuple[list[Any], array[int]]] = {}
         self.lengths = array("i", bytes(4 * MAX_SEGMENTS))
         first = ffi.from_buffer("int[]", self.lengths, require_writable=True)
         self.length_pointers = [first + index for index in range(MAX_SEGMENTS)]
@@ -67,19 +67,23 @@ class Scratch:
         """
         return self if self.used + size <= len(self.buffer) else Scratch(size)
 
-    def pointers(self, offset: int, stride: int, count: int) -> list[Any]:
-        """Return C pointers to *count* packets or more, the first at *offset*.
+    def layout(
+        self, offset: int, stride: int, count: int, last: int, tag: int
+    ) -> tuple[list[Any], "array[int]"]:
+        """Return C pointers to *count* packets, the first at *offset*, and their lengths without tags.
 
-        Viewers of one frame ask for the same ones in turn, so the last few lists are kept.
+        Viewers of one frame ask for the same ones in turn, so the last few are kept.
         """
-        slots = self._slots.get((offset, stride))
-        if slots is None or len(slots) < count:
-            if len(self._slots) >= _MAX_SLOT_LISTS:
-                self._slots.clear()
+        key = (offset, stride, count, last, tag)
+        layout = self._layouts.get(key)
+        if layout is None:
+            if len(self._layouts) >= _MAX_LAYOUTS:
+                self._layouts.clear()
             base = self._base
-            slots = [base + start for start in range(offset, offset + count * stride, stride)]
-            self._slots[offset, stride] = slots
-        return slots
+            pointers = [base + start for start in range(offset, offset + count * stride, stride)]
+            layout = pointers, array("i", [stride - tag] * (count - 1) + [last - tag])
+            self._layouts[key] = layout
+        return layout
 
 
 class SrtpSender:
@@ -116,11 +120,8 @@ class SrtpSender:
         """
         if self._context is None:
             return self._protect_copies(scratch, offset, stride, count, last)
-        tag = self.tag_length
-        lengths = scratch.lengths
-        lengths[:count] = array("i", (stride - tag,)) * count
-        lengths[count - 1] = last - tag
-        pointers = scratch.pointers(offset, stride, count)
+        pointers, lengths = scratch.layout(offset, stride, count, last, self.tag_length)
+        scratch.lengths[:count] = lengths
         # C calls C here: map runs no Python bytecode per packet.
         statuses = list(
             map(lib.srtp_protect, repeat(self._context, count), pointers, scratch.length_pointers)
