@@ -133,9 +133,9 @@ def test_media_before_the_keys_is_counted():
     assert pair.alice.media.counters.before_keys == 1
 
 
-def test_an_unknown_payload_type_is_counted():
+def test_media_of_no_known_section_is_counted():
     pair = connect()
-    pair.bob.media._received_types.clear()
+    pair.bob.media.receiving.configure([])
     send_frames(pair, 2)
     assert pair.bob.media.counters.unrouted == 6
     assert pair.bob.media.receive_streams == {}

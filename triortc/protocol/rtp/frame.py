@@ -103,3 +103,40 @@ class EncodedFrame:
         kind = "keyframe" if self.keyframe else "frame"
         count = len(self.payloads)
         return f"<EncodedFrame {kind} timestamp={self.timestamp} {count} packets {self.size} bytes>"
+
+
+class ReceivedFrame(EncodedFrame):
+    """A frame that came from a remote peer, complete and in order.
+
+    Its payloads are as they came, so that a forwarder sends them on untouched.
+
+    Attributes:
+      timestamp: RTP ticks of the remote stream, unwrapped; it goes on over a change of SSRC.
+      time: when its first packet came, seconds on the local monotonic clock; never earlier
+        than the frame before.
+      codec: the encoding name, in lower case.
+      lost: how many packets are missing just before it; 0 when there is no gap.
+      ntp_time: the sender's wall clock at capture, NTP seconds (since 1900), or None before
+        the first sender report. It puts the tracks of one peer in step.
+      rid: the simulcast layer (RFC 8851), or None.
+    """
+
+    __slots__ = ("codec", "lost", "ntp_time", "rid")
+
+    def __init__(
+        self,
+        payloads: Sequence[bytes],
+        *,
+        timestamp: int,
+        time: float,
+        keyframe: bool,
+        codec: str,
+        lost: int = 0,
+        ntp_time: float | None = None,
+        rid: str | None = None,
+    ) -> None:
+        super().__init__(payloads, timestamp=timestamp, time=time, keyframe=keyframe)
+        self.codec = codec
+        self.lost = lost
+        self.ntp_time = ntp_time
+        self.rid = rid

@@ -14,7 +14,8 @@ GOODBYE = 203
 SDES_CNAME = 1
 """The canonical name: the one SDES item that every source must send (RFC 3550 §6.5.1)."""
 
-_MAX_REPORTS = 31
+MAX_REPORTS = 31
+"""Report blocks in one packet."""
 
 
 def serialize_rtcp(packet_type: int, count: int, body: bytes) -> bytes:
@@ -98,7 +99,7 @@ class ReceiverReport:
 
 
 def _serialize_blocks(head: bytes, reports: tuple[ReportBlock, ...]) -> tuple[int, bytes]:
-    blocks = reports[:_MAX_REPORTS]
+    blocks = reports[:MAX_REPORTS]
     return len(blocks), head + b"".join(block.serialize() for block in blocks)
 
 

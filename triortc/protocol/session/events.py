@@ -7,6 +7,7 @@ from typing import TypeAlias
 from triortc.protocol.ice.candidate import IceCandidate
 from triortc.protocol.wire.machine import Address
 
+from .receiving import FrameReceived, PacketsReceived
 from .transceiver import Transceiver
 
 
@@ -194,5 +195,7 @@ SessionEvent: TypeAlias = (
     | IceRestarted
     | IceRestartRolledBack
     | KeyframeRequested
+    | FrameReceived
+    | PacketsReceived
     | SessionEnded
 )

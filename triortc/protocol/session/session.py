@@ -9,7 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from triortc.protocol.dtls.certificate import Certificate
-from triortc.protocol.dtls.transport import DtlsRole, DtlsState, DtlsStateChanged, DtlsTransport
+from triortc.protocol.dtls.transport import (
+    DtlsIdentity,
+    DtlsRole,
+    DtlsState,
+    DtlsStateChanged,
+    DtlsTransport,
+)
 from triortc.protocol.ice import agent as ice
 from triortc.protocol.ice.candidate import IceCandidate, parse_candidate_untrusted
 from triortc.protocol.ice.consent import HURRIED_INTERVAL
@@ -45,6 +51,7 @@ from .gathering import Gathering
 from .media import MediaTransport
 from .negotiation import Agreement, Negotiation
 from .planning import RemoteTransport
+from .receiving import Wanted
 from .sections import LocalTransport
 from .transceiver import Transceiver
 
@@ -79,7 +86,12 @@ class Session:
     """
 
     def __init__(
-        self, *, certificate: Certificate, anchor: ClockAnchor, entropy: Entropy, scratch: Scratch
+        self,
+        *,
+        certificate: Certificate | DtlsIdentity,
+        anchor: ClockAnchor,
+        entropy: Entropy,
+        scratch: Scratch,
     ) -> None:
         self.transmits: deque[Transmit] = deque()
         self.events: deque[SessionEvent] = deque()
@@ -349,6 +361,16 @@ class Session:
         for data, segment_size in self.media.write_frame(mid, frame):
             self.transmits.append(Transmit(data, local, remote, segment_size))
 
+    def set_wanted(self, mid: str, rid: str | None, wanted: Wanted, now: float) -> None:
+        """Say what is read of a track: of what is not read packets are counted, and no more."""
+        self.media.set_wanted(mid, rid, wanted, now)
+        self._after_media()
+
+    def request_keyframe(self, mid: str, rid: str | None, now: float) -> None:
+        """Ask the remote side for a keyframe, at most twice a second."""
+        self.media.request_keyframe(mid, rid, now)
+        self._after_media()
+
     def _after_media(self) -> None:
         self.deadline_is_stale = True
         self.events.extend(self.media.events)
@@ -380,6 +402,8 @@ class Session:
         if self.ended is None:
             self.gathering.check_complete()
         self._ice_deadline = agent.next_deadline()
+        if agent.selected_pair is not None and agent.selected_pair.rtt is not None:
+            self.media.set_round_trip_time(agent.selected_pair.rtt)
 
     def _ice_state_changed(self, state: ice.IceState, now: float) -> None:
         if state is ice.IceState.FAILED:

@@ -1,0 +1,350 @@
+"""The jitter buffer of video: packets in, whole frames out, in order and evenly."""
+
+from collections import deque
+from collections.abc import Mapping
+from math import inf
+from typing import NamedTuple
+
+from triortc.protocol.wire.errors import Malformed
+
+from .frame import ReceivedFrame
+from .pace import Pace
+from .payload.formats import FORMATS, PayloadFormat
+from .receive_stream import ReceiveStream
+from .router import PayloadType
+from .timeline import Timeline
+
+MAX_PACKETS = 512
+MAX_WAIT = 2.0
+"""What a jitter buffer holds at most: packets, and seconds."""
+
+RELEASE_TOGETHER = 0.002
+"""Frames that are due within this time, seconds, leave together."""
+
+
+class Held(NamedTuple):
+    """A packet that waits for one before it."""
+
+    timestamp: int
+    marker: bool
+    payload_type: int
+    payload: bytes
+    arrival: float
+
+
+class _Ready(NamedTuple):
+    """A frame that waits for its time."""
+
+    release: float
+    frame: ReceivedFrame
+    arrival: float
+
+
+class VideoJitter:
+    """Joins the packets of one SSRC to frames.
+
+    A frame leaves when it is whole and all before it have left. When a packet is given up, what
+    follows is dropped up to a keyframe: nothing else can be decoded. While a keyframe is awaited,
+    one that is whole leaves at once, whatever is missing before it.
+
+    Args:
+      stream: where to count, and whose clock it is.
+      payload_types: what the packets hold.
+      timeline: places the frames.
+      frames: where they go.
+
+    Attributes:
+      need_keyframe: whether nothing can leave before a keyframe.
+      patience: how long a missing packet is awaited, seconds.
+      deadline: when :meth:`handle_timeout` wants to be called, seconds; infinite when not.
+      next_sequence: all before it have been taken or given up; None before the first packet.
+      timestamp: of the last frame that a packet was taken of.
+    """
+
+    __slots__ = (
+        "_arrival",
+        "_aside",
+        "_formats",
+        "_lost",
+        "_pace",
+        "_payload_type",
+        "_payloads",
+        "_ready",
+        "_ready_packets",
+        "_stream",
+        "_timeline",
+        "deadline",
+        "frames",
+        "need_keyframe",
+        "next_sequence",
+        "patience",
+        "timestamp",
+    )
+
+    def __init__(
+        self,
+        stream: ReceiveStream,
+        payload_types: Mapping[int, PayloadType],
+        timeline: Timeline,
+        frames: deque[ReceivedFrame],
+    ) -> None:
+        self.need_keyframe = True
+        self.patience = MAX_WAIT
+        self.deadline = inf
+        self.next_sequence: int | None = None
+        self.frames = frames
+        self._stream = stream
+        self._timeline = timeline
+        self._formats = _find_formats(payload_types)
+        self._pace = Pace()
+        self._aside: dict[int, Held] = {}
+        self._payloads: list[bytes] = []
+        self.timestamp = 0
+        self._payload_type = 0
+        self._arrival = 0.0
+        self._lost = 0
+        self._ready: deque[_Ready] = deque()
+        self._ready_packets = 0
+
+    def configure(self, payload_types: Mapping[int, PayloadType]) -> None:
+        """Take over what a renegotiation agreed on."""
+        self._formats = _find_formats(payload_types)
+
+    @property
+    def packets(self) -> int:
+        """How many packets are held."""
+        return len(self._aside) + len(self._payloads) + self._ready_packets
+
+    @property
+    def target_delay(self) -> float:
+        """How long a frame that comes at its earliest is held, seconds."""
+        return self._pace.target
+
+    def put(
+        self, sequence: int, timestamp: int, marker: bool, payload_type: int, payload: bytes, now: float
+    ) -> None:
+        """Take a packet.
+
+        Args:
+          sequence: unwrapped.
+          timestamp: 32 bits.
+          marker: whether it is the last one of its frame.
+          payload_type: what it holds.
+          payload: empty in a packet that is mere padding.
+          now: seconds.
+        """
+        if sequence == self.next_sequence:
+            self._take(timestamp, marker, payload_type, payload, now, now)
+            if self._aside:
+                self._resume(now)
+        elif self.next_sequence is None:
+            self.next_sequence = sequence
+            self._take(timestamp, marker, payload_type, payload, now, now)
+        elif sequence < self.next_sequence or sequence in self._aside:
+            self._stream.packets_discarded += 1
+        else:
+            self._aside[sequence] = Held(timestamp, marker, payload_type, payload, now)
+            self._wait(sequence, now)
+
+    def _wait(self, sequence: int, now: float) -> None:
+        """Wait for what is missing before *sequence*, unless a keyframe makes that needless."""
+        if self.need_keyframe and self._jump(self._find_beginning(sequence)):
+            self._resume(now)
+        elif len(self._aside) + len(self._payloads) > MAX_PACKETS:
+            self._give_up(now)
+        else:
+            self._make_room(now)
+            self._update_deadline()
+
+    def _take(
+        self, timestamp: int, marker: bool, payload_type: int, payload: bytes, arrival: float, now: float
+    ) -> None:
+        """Add the next packet to the frame."""
+        self.next_sequence += 1  # type: ignore[operator]
+        payloads = self._payloads
+        if payloads and timestamp != self.timestamp:
+            self._finish(now)  # its last packet had no marker
+            payloads = self._payloads
+        if payload:
+            if not payloads:
+                self.timestamp, self._payload_type, self._arrival = timestamp, payload_type, arrival
+            payloads.append(payload)
+        if marker and payloads:
+            self._finish(now)
+        elif len(payloads) > MAX_PACKETS:
+            self._break()
+
+    def _resume(self, now: float) -> None:
+        """Take what has waited for the packet that has come, or was given up."""
+        aside = self._aside
+        while (held := aside.pop(self.next_sequence, None)) is not None:  # type: ignore[arg-type]
+            self._take(*held, now)
+        if aside and self.need_keyframe and any(self._jump(first) for first in self._find_beginnings()):
+            self._resume(now)
+        self._update_deadline()
+
+    # Loss
+
+    def abandon(self, sequence: int, now: float) -> None:
+        """Give up all packets before *sequence* that have not come."""
+        while self._aside and self.next_sequence is not None and self.next_sequence < sequence:
+            self._give_up(now)
+        if self.next_sequence is not None and self.next_sequence < sequence:
+            self._skip_to(sequence)
+            self._break()
+
+    def _give_up(self, now: float) -> None:
+        """Go on behind what is missing."""
+        self._skip_to(min(self._aside))
+        self._break()
+        self._resume(now)
+
+    def _skip_to(self, sequence: int) -> None:
+        assert self.next_sequence is not None
+        between = [number for number in self._aside if number < sequence]
+        self._lost += sequence - self.next_sequence - len(between)
+        self._stream.packets_discarded += len(between)
+        for number in between:
+            del self._aside[number]
+        self.next_sequence = sequence
+
+    def _break(self) -> None:
+        """Drop the frame that is being joined; nothing can be decoded before a keyframe."""
+        if self._payloads:
+            self._stream.frames_dropped += 1
+            self._payloads = []
+        self.need_keyframe = True
+
+    def _find_beginning(self, sequence: int) -> int:
+        """Return the first packet that waits of the frame that *sequence* belongs to."""
+        aside = self._aside
+        timestamp = aside[sequence].timestamp
+        while (before := aside.get(sequence - 1)) is not None and before.timestamp == timestamp:
+            sequence -= 1
+        return sequence
+
+    def _find_beginnings(self) -> list[int]:
+        aside = self._aside
+        return [
+            sequence
+            for sequence, held in sorted(aside.items())
+            if (before := aside.get(sequence - 1)) is None or before.timestamp != held.timestamp
+        ]
+
+    def _jump(self, first: int) -> bool:
+        """Go on at *first* if a whole keyframe waits there."""
+        payloads: list[bytes] = []
+        number, timestamp = first, self._aside[first].timestamp
+        while (held := self._aside.get(number)) is not None and held.timestamp == timestamp:
+            if held.payload:
+                payloads.append(held.payload)
+            if held.marker:
+                break
+            number += 1
+        if held is None or not payloads or not self._is_keyframe(self._aside[first].payload_type, payloads):
+            return False
+        self._break()
+        self._skip_to(first)
+        return True
+
+    def _is_keyframe(self, payload_type: int, payloads: list[bytes]) -> bool:
+        found = self._formats.get(payload_type)
+        if found is None:
+            return False
+        try:
+            return found[1].starts_frame_untrusted(payloads[0]) and found[1].is_keyframe_untrusted(payloads)
+        except Malformed:
+            return False
+
+    # Frames
+
+    def _finish(self, now: float) -> None:
+        """Let the frame go, if it can be decoded."""
+        payloads, self._payloads = self._payloads, []
+        found = self._formats.get(self._payload_type)
+        if found is None:
+            self._stream.frames_dropped += 1
+            return
+        kind, format = found
+        try:
+            whole = format.starts_frame_untrusted(payloads[0])
+            keyframe = whole and format.is_keyframe_untrusted(payloads)
+        except Malformed:
+            whole = keyframe = False
+        if not keyframe and (self.need_keyframe or not whole):
+            self._stream.frames_dropped += 1
+            self.need_keyframe = True
+            return
+        self.need_keyframe = False
+        ticks, time = self._timeline.place(self.timestamp, kind.clock_rate, self._arrival)
+        stream = self._stream
+        stream.frames_received += 1
+        stream.key_frames_received += keyframe
+        frame = ReceivedFrame(
+            payloads,
+            timestamp=ticks,
+            time=time,
+            keyframe=keyframe,
+            codec=kind.codec,
+            lost=self._lost,
+            ntp_time=stream.ntp_time(self.timestamp),
+            rid=stream.rid,
+        )
+        self._lost = 0
+        self._hold(frame, ticks / kind.clock_rate, now)
+
+    def _hold(self, frame: ReceivedFrame, media_time: float, now: float) -> None:
+        """Let *frame* go at its time, which may be now."""
+        release = self._pace.release_time(media_time, now)
+        if not self._ready and release <= now + RELEASE_TOGETHER:
+            self._release(frame, self._arrival, now)
+            return
+        self._ready.append(_Ready(release, frame, self._arrival))
+        self._ready_packets += len(frame.payloads)
+        self._release_due(now)
+        self._make_room(now)
+        self._update_deadline()
+
+    def _release(self, frame: ReceivedFrame, arrival: float, now: float) -> None:
+        self._stream.count_emitted(now - arrival, self._pace.target)
+        self.frames.append(frame)
+
+    def _release_first(self, now: float) -> None:
+        _, frame, arrival = self._ready.popleft()
+        self._ready_packets -= len(frame.payloads)
+        self._release(frame, arrival, now)
+
+    def _release_due(self, now: float) -> None:
+        while self._ready and self._ready[0].release <= now + RELEASE_TOGETHER:
+            self._release_first(now)
+
+    def _make_room(self, now: float) -> None:
+        while self._ready and self.packets > MAX_PACKETS:
+            self._release_first(now)
+
+    def flush(self, now: float) -> None:
+        """Let go of all that is whole: nothing more will come."""
+        while self._ready:
+            self._release_first(now)
+
+    # Time
+
+    def _update_deadline(self) -> None:
+        deadline = self._ready[0].release if self._ready else inf
+        if self._aside:
+            waiting_since = next(iter(self._aside.values())).arrival  # a dict keeps the order of arrival
+            deadline = min(deadline, waiting_since + self.patience)
+        self.deadline = deadline
+
+    def handle_timeout(self, now: float) -> None:
+        """Release frames whose time has come; give up packets that did not come."""
+        self._release_due(now)
+        while self._aside and next(iter(self._aside.values())).arrival + self.patience <= now:
+            self._give_up(now)
+        self._update_deadline()
+
+
+def _find_formats(payload_types: Mapping[int, PayloadType]) -> dict[int, tuple[PayloadType, PayloadFormat]]:
+    return {
+        number: (kind, FORMATS[kind.codec]) for number, kind in payload_types.items() if kind.codec in FORMATS
+    }

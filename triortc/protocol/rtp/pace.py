@@ -1,0 +1,60 @@
+"""How long frames are held, so that they leave as evenly as they were captured."""
+
+from math import inf
+
+SLACK = 0.010
+"""Unevenness that nobody sees, seconds: frames are not held for less."""
+
+MAX_TARGET = 1.0
+"""Frames are held no longer than this, seconds."""
+
+HALF_LIFE = 3.0
+"""Seconds after which half of the delay is gone that a late frame has caused."""
+
+MAX_LATENESS = 2.0
+"""A frame that is later than this, seconds, belongs to another timeline."""
+
+_WINDOW = 5.0
+
+
+class Pace:
+    """Finds the delay at which hardly a frame comes too late, and lets go of it again.
+
+    A lost packet makes its frame late by a round trip or several. Where that is common, all
+    frames are held for about as long, and the picture does not stutter; where it was an
+    accident the delay comes down by half every :data:`HALF_LIFE`.
+
+    Attributes:
+      target: seconds by which a frame that comes at its earliest is held.
+    """
+
+    __slots__ = ("_earlier", "_last", "_recent", "_turn", "target")
+
+    def __init__(self) -> None:
+        self.target = 0.0
+        # The earliest of the arrivals less media times, of this window and the one before: the
+        # clocks drift, so that it must not be for ever.
+        self._recent = self._earlier = inf
+        self._turn = -inf
+        self._last = 0.0
+
+    def release_time(self, media_time: float, now: float) -> float:
+        """Return when a frame that is complete at *now* is to leave; it may have passed.
+
+        Args:
+          media_time: its timestamp in seconds.
+          now: seconds.
+        """
+        if now >= self._turn:
+            self._earlier, self._recent, self._turn = self._recent, inf, now + _WINDOW
+        offset = now - media_time
+        self._recent = min(self._recent, offset)
+        base = min(self._recent, self._earlier)
+        late = offset - base
+        if late > MAX_LATENESS:
+            self._recent = self._earlier = base = offset
+            late = 0.0
+        faded = self.target * 0.5 ** ((now - self._last) / HALF_LIFE)
+        self._last = now
+        self.target = target = min(max(late, faded), MAX_TARGET)
+        return base + media_time + (target if target > SLACK else 0.0)

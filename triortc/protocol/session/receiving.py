@@ -1,0 +1,372 @@
+"""The receiving half of a session's media: which packet is whose, and what becomes of it."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from math import inf
+
+from triortc.protocol.rtp.frame import ReceivedFrame
+from triortc.protocol.rtp.incoming import Feedback, Incoming, Wanted
+from triortc.protocol.rtp.packet import RtpPacket, parse_rtp_untrusted, split_rtp_untrusted
+from triortc.protocol.rtp.receive_stream import ReceiveStream
+from triortc.protocol.rtp.router import MAX_SSRCS, PayloadType, ReceivedSection, Route, Router
+from triortc.protocol.rtp.rtcp_reports import ReportBlock, SenderReport
+
+from .transceiver import Transceiver
+
+__all__ = ["FrameReceived", "PacketsReceived", "Receiving", "Wanted", "describe_section"]
+
+REPORTED_SECONDS = 8.0
+"""A stream that has been silent for longer is not reported on."""
+
+_MARKER = 0x80
+
+Key = tuple[str, str | None]
+"""A track: the mid of its media section, and the rid of its simulcast layer or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameReceived:
+    """A whole frame has come.
+
+    Attributes:
+      mid: of which media section.
+      rid: of which simulcast layer, or None.
+      frame: the frame.
+    """
+
+    mid: str
+    rid: str | None
+    frame: ReceivedFrame
+
+
+@dataclass(frozen=True, slots=True)
+class PacketsReceived:
+    """RTP packets have come, in the order of their arrival.
+
+    Attributes:
+      mid: of which media section.
+      rid: of which simulcast layer, or None.
+      packets: authentic and decrypted; retransmitted ones as they were at first.
+    """
+
+    mid: str
+    rid: str | None
+    packets: list[RtpPacket]
+
+
+@dataclass(slots=True)
+class _Repair:
+    """A stream of retransmissions: its own statistics, and what it belongs to."""
+
+    stream: ReceiveStream
+    route: Route
+
+
+class Receiving:
+    """All streams that one session receives.
+
+    Attributes:
+      streams: by SSRC; those of retransmissions are not among them.
+      events: frames and packets that somebody wants.
+      feedback: RTCP packets to send.
+      unrouted: packets that belong to no media section.
+    """
+
+    def __init__(self) -> None:
+        self.streams: dict[int, ReceiveStream] = {}
+        self.events: deque[FrameReceived | PacketsReceived] = deque()
+        self.feedback: deque[Feedback] = deque()
+        self.unrouted = 0
+        self._router = Router()
+        self._tracks: dict[Key, Incoming] = {}
+        self._by_ssrc: dict[int, tuple[ReceiveStream, Incoming]] = {}
+        self._repairs: dict[int, _Repair] = {}
+        self._round_trip: float | None = None
+
+    # What the owner decides
+
+    def configure(self, sections: Iterable[ReceivedSection]) -> None:
+        """Take over what was negotiated; what is received no more is forgotten."""
+        self._router.configure(sections)
+        known = self._router.sections
+        for key in list(self._tracks):
+            if key[0] not in known or (key[1] is not None and key[1] not in known[key[0]].rids):
+                self._forget_track(key)
+        for section in known.values():
+            for rid in section.rids or (None,):
+                self._track(section, rid).configure(section)
+
+    def _track(self, section: ReceivedSection, rid: str | None) -> Incoming:
+        track = self._tracks.get((section.mid, rid))
+        if track is None:
+            track = self._tracks[section.mid, rid] = Incoming(section, rid)
+            if self._round_trip is not None:
+                track.set_round_trip_time(self._round_trip)
+        return track
+
+    def _forget_track(self, key: Key) -> None:
+        track = self._tracks.pop(key)
+        for ssrc in [ssrc for ssrc, (_, owner) in self._by_ssrc.items() if owner is track]:
+            self._forget_stream(ssrc)
+        for ssrc in [ssrc for ssrc, it in self._repairs.items() if _key(it.route) == key]:
+            del self._repairs[ssrc]
+
+    def set_wanted(self, mid: str, rid: str | None, wanted: Wanted, now: float) -> None:
+        """Say what of a track is read; of one that is not received nothing is."""
+        track = self._tracks.get((mid, rid))
+        if track is not None:
+            track.set_wanted(wanted, now)
+            self._attend(track, now)
+
+    def request_keyframe(self, mid: str, rid: str | None, now: float) -> None:
+        """Ask for a keyframe, at most twice a second."""
+        track = self._tracks.get((mid, rid))
+        if track is not None and track.section.kind == "video":
+            track.request_keyframe(now)
+            self._attend(track, now)
+
+    def set_round_trip_time(self, seconds: float) -> None:
+        """Tell how long a packet takes to the remote side and back: NACKs go by it."""
+        self._round_trip = seconds
+        for track in self._tracks.values():
+            track.set_round_trip_time(seconds)
+
+    @property
+    def tracks(self) -> Iterable[Incoming]:
+        """All that may come in, one for each simulcast layer."""
+        return self._tracks.values()
+
+    def track_of(self, stream: ReceiveStream) -> Incoming | None:
+        """Return the track that *stream* carries now, or None."""
+        track = self._tracks.get((stream.mid, stream.rid))
+        return track if track is not None and track.stream is stream else None
+
+    # Packets
+
+    def receive_untrusted(self, plain: bytes, now: float) -> None:
+        """Take an authenticated RTP packet.
+
+        Raises:
+          Malformed: when it is none.
+        """
+        kind, sequence, timestamp, ssrc, block, payload = split_rtp_untrusted(plain)
+        found = self._by_ssrc.get(ssrc)
+        if found is None or (block and block != found[0].extension):
+            found = self._route_untrusted(plain, now)
+            if found is None:
+                return
+        stream, track = found
+        payload_type = kind & 0x7F
+        if payload_type != stream.payload_type and not self._change_payload_type(stream, track, payload_type):
+            payload = b""  # not for us, but it has a place in the row
+        size = len(payload)
+        unwrapped = stream.update(sequence, timestamp, size, now, len(plain) - size)
+        if unwrapped is None or not track.wanted:
+            return
+        if track.stream is not stream:
+            if not track.yields(now):
+                stream.packets_discarded += 1
+                return
+            track.follow(stream, now)
+        track.receive(unwrapped, timestamp, kind >= _MARKER, payload_type, payload, now)
+        if track.frames:
+            self._pass_on(track)
+        if Wanted.PACKETS in track.wanted and payload:
+            self._pass_packet(track, parse_rtp_untrusted(plain))
+
+    def _change_payload_type(self, stream: ReceiveStream, track: Incoming, payload_type: int) -> bool:
+        kind = track.section.payload_types.get(payload_type)
+        if kind is None or kind.apt is not None:
+            self.unrouted += 1
+            return False
+        stream.payload_type = payload_type
+        stream.clock_rate = kind.clock_rate
+        return True
+
+    def _route_untrusted(self, plain: bytes, now: float) -> tuple[ReceiveStream, Incoming] | None:
+        """Find the stream of a packet that may belong elsewhere than is known."""
+        kind, _, _, ssrc, block, _ = split_rtp_untrusted(plain)
+        route = self._router.route_untrusted(ssrc, kind & 0x7F, block)
+        if route is None:
+            self.unrouted += 1
+            return None
+        if route.repairs is not None:
+            self._receive_repair_untrusted(plain, route, now)
+            return None
+        found = self._by_ssrc.get(ssrc)
+        if found is None or _key(route) != (found[0].mid, found[0].rid):
+            found = self._open_stream(ssrc, kind & 0x7F, route, now)
+        found[0].extension = block
+        return found
+
+    def _open_stream(
+        self, ssrc: int, payload_type: int, route: Route, now: float
+    ) -> tuple[ReceiveStream, Incoming]:
+        self._make_room()
+        section, rid, _ = route
+        clock_rate = section.payload_types[payload_type].clock_rate
+        stream = ReceiveStream(ssrc, clock_rate, mid=section.mid, rid=rid, kind=section.kind)
+        track = self._track(section, rid)
+        self._forget_stream(ssrc)
+        self.streams[ssrc] = stream
+        found = self._by_ssrc[ssrc] = (stream, track)
+        track.follow(stream, now)
+        self._pass_on(track)
+        return found
+
+    def _make_room(self) -> None:
+        """Forget the stream that was silent for longest, if there are too many."""
+        while len(self.streams) + len(self._repairs) >= MAX_SSRCS:
+            streams = [*self.streams.values(), *(repair.stream for repair in self._repairs.values())]
+            silent = min(streams, key=lambda stream: stream.last_packet_time or 0.0)
+            self._repairs.pop(silent.ssrc, None)
+            self._forget_stream(silent.ssrc)
+
+    def _forget_stream(self, ssrc: int) -> None:
+        stream = self.streams.pop(ssrc, None)
+        found = self._by_ssrc.pop(ssrc, None)
+        if found is not None and found[1].stream is stream:
+            found[1].stream = None
+
+    # Retransmissions
+
+    def _receive_repair_untrusted(self, plain: bytes, route: Route, now: float) -> None:
+        """Take a retransmission (RFC 4588 §4): the packet that it carries goes its way."""
+        kind, sequence, timestamp, ssrc, _, payload = split_rtp_untrusted(plain)
+        repair = self._repairs.get(ssrc)
+        if repair is None:
+            self._make_room()
+            rate = route.section.payload_types[kind & 0x7F].clock_rate
+            repair = self._repairs[ssrc] = _Repair(ReceiveStream(ssrc, rate), route)
+        repair.route = route
+        size = len(payload)
+        repair.stream.update(sequence, timestamp, size, now, len(plain) - size)
+        found = self._find_repaired(route)
+        if found is None or size < 2:
+            return  # mere padding, with which senders probe for bandwidth
+        stream, track = found
+        stream.rtx_ssrc = ssrc
+        stream.count_retransmission(size - 2, now, len(plain) - size + 2)
+        original = stream.extend(int.from_bytes(payload[:2], "big"))
+        apt = route.section.payload_types[kind & 0x7F].apt
+        if original is None or apt is None or not track.wanted or track.stream is not stream:
+            return
+        track.repair(original, timestamp, kind >= _MARKER, apt, payload[2:], now)
+        self._pass_on(track)
+        if Wanted.PACKETS in track.wanted:
+            packet = parse_rtp_untrusted(plain)
+            self._pass_packet(
+                track,
+                packet._replace(
+                    payload_type=apt,
+                    sequence=original & 0xFFFF,
+                    ssrc=stream.ssrc,
+                    payload=packet.payload[2:],
+                    padding=0,
+                ),
+            )
+
+    def _find_repaired(self, route: Route) -> tuple[ReceiveStream, Incoming] | None:
+        """Return the stream that was declared, else the one that carries the same track."""
+        found = self._by_ssrc.get(route.repairs or 0)
+        if found is not None:
+            return found
+        track = self._tracks.get(_key(route))
+        return None if track is None or track.stream is None else (track.stream, track)
+
+    # What goes on
+
+    def _pass_on(self, track: Incoming) -> None:
+        """Hand on what a track has ready."""
+        mid, rid = track.section.mid, track.rid
+        while track.frames:
+            self.events.append(FrameReceived(mid, rid, track.frames.popleft()))
+        while track.feedback:
+            self.feedback.append(track.feedback.popleft())
+
+    def _pass_packet(self, track: Incoming, packet: RtpPacket) -> None:
+        mid, rid = track.section.mid, track.rid
+        last = self.events[-1] if self.events else None
+        if isinstance(last, PacketsReceived) and (last.mid, last.rid) == (mid, rid):
+            last.packets.append(packet)
+        else:
+            self.events.append(PacketsReceived(mid, rid, [packet]))
+
+    def take_sender_report(self, report: SenderReport, now: float) -> None:
+        """Take what a sender says of its stream: its place in wall-clock time."""
+        stream = self.streams.get(report.ssrc)
+        repair = self._repairs.get(report.ssrc)
+        if stream is not None:
+            stream.note_sender_report(report.ntp_time, now, report.rtp_timestamp)
+        elif repair is not None:
+            repair.stream.note_sender_report(report.ntp_time, now)
+
+    def take_goodbye(self, ssrcs: Iterable[int], now: float) -> None:
+        """Forget streams that have ended, and let go of what is whole of them."""
+        for ssrc in ssrcs:
+            self._router.forget(ssrc)
+            self._repairs.pop(ssrc, None)
+            found = self._by_ssrc.get(ssrc)
+            if found is not None:
+                stream, track = found
+                if track.stream is stream:
+                    track.flush(now)
+                    self._pass_on(track)
+                self._forget_stream(ssrc)
+
+    def report_blocks(self, now: float) -> list[ReportBlock]:
+        """Return a report on each stream that is alive."""
+        return [
+            stream.report_block(now)
+            for stream in self._all_streams()
+            if stream.last_packet_time is not None and now - stream.last_packet_time < REPORTED_SECONDS
+        ]
+
+    def _all_streams(self) -> Iterator[ReceiveStream]:
+        yield from self.streams.values()
+        for repair in self._repairs.values():
+            yield repair.stream
+
+    # Time
+
+    def next_deadline(self) -> float:
+        """Return when :meth:`handle_timeout` wants to be called; infinite when it does not."""
+        return min([track.deadline for track in self._tracks.values()], default=inf)
+
+    def handle_timeout(self, now: float) -> None:
+        """Do what is due: ask again, let frames go, give up packets."""
+        for track in self._tracks.values():
+            self._attend(track, now)
+
+    def _attend(self, track: Incoming, now: float) -> None:
+        if track.deadline <= now:
+            track.handle_timeout(now)
+            self._pass_on(track)
+
+
+def _key(route: Route) -> Key:
+    return route.section.mid, route.rid
+
+
+def describe_section(transceiver: Transceiver) -> ReceivedSection:
+    """Return what was agreed on for the receiving half of *transceiver*."""
+    assert transceiver.mid is not None
+    feedback = {value for codec in transceiver.codecs for value in codec.feedback}
+    return ReceivedSection(
+        mid=transceiver.mid,
+        kind=transceiver.kind,
+        payload_types={
+            number: PayloadType(codec.name, codec.clock_rate, codec.apt)
+            for number, codec in transceiver.receive_codecs.items()
+        },
+        ssrcs=transceiver.remote_ssrcs,
+        rids=transceiver.receive_rids,
+        mid_extension_id=transceiver.mid_extension_id,
+        rid_extension_id=transceiver.rid_extension_id,
+        repaired_rid_extension_id=transceiver.repaired_rid_extension_id,
+        nack="nack" in feedback,
+        pli="nack pli" in feedback,
+        fir="ccm fir" in feedback,
+        feedback_ssrc=transceiver.ssrc,
+    )
