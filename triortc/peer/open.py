@@ -1,21 +1,21 @@
 """Where a peer is born and ends."""
 
-import datetime
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import trio
 
 from triortc.net.endpoint import current_network
 from triortc.net.mux import SharedPort
 from triortc.nursery import open_bare_nursery
-from triortc.protocol.dtls.certificate import Certificate
 from triortc.protocol.rtp.srtp import Scratch
 from triortc.protocol.session.session import Session
 from triortc.protocol.wire.clock import ClockAnchor
 from triortc.protocol.wire.entropy import SystemEntropy
 
 from .config import PeerConfig
+from .identities import current_identities
 from .peer import Peer
 
 _DEFAULT_CONFIG = PeerConfig()
@@ -43,15 +43,19 @@ async def open_peer(
     cancelled.
 
     Args:
-      config: servers and certificate.
-      port: a port to share with other peers; without it the peer binds its own sockets.
+      config: servers and certificates.
+      port: a port to share with other peers; without it the peer binds its own sockets. Peers
+        of shared ports show one certificate, unless *config* names another.
+
+    Raises:
+      LocalProtocolError: a certificate of *config* has expired, or is none.
     """
-    unix_time = datetime.datetime.now(datetime.UTC).timestamp()
-    certificate = config.certificate or Certificate.generate(unix_time=unix_time)
+    unix_time = datetime.now(UTC).timestamp()
+    identity = current_identities().choose(config, unix_time, shared=port is not None)
     scratch = _shared_scratch()
     async with open_bare_nursery() as nursery:
         session = Session(
-            certificate=certificate,
+            certificate=identity,
             anchor=ClockAnchor(monotonic=trio.current_time(), unix=unix_time),
             entropy=SystemEntropy(),
             scratch=scratch,

@@ -4,6 +4,7 @@ import enum
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeAlias
 
 from OpenSSL import SSL, crypto
@@ -183,6 +184,33 @@ def _make_context(certificate: Certificate, profiles: Sequence[SrtpProfile]) -> 
     return context
 
 
+class DtlsIdentity:
+    """A certificate made ready for OpenSSL, which takes 0.4 ms: for many peers that show the same.
+
+    It keeps nothing of an association: each connection brings its own verifier, and sessions are
+    neither cached nor resumed. It belongs to one thread.
+
+    Attributes:
+      certificate: what it shows.
+    """
+
+    def __init__(self, certificate: Certificate) -> None:
+        self.certificate = certificate
+        self._contexts: dict[tuple[SrtpProfile, ...], SSL.Context] = {}
+
+    @cached_property
+    def fingerprints(self) -> tuple[tuple[str, str], ...]:
+        """Hash algorithm and ``AA:BB:…`` of each ``a=fingerprint`` to offer."""
+        return self.certificate.fingerprints
+
+    def new_connection(self, profiles: tuple[SrtpProfile, ...]) -> SSL.Connection:
+        """Return a connection between memory buffers."""
+        context = self._contexts.get(profiles)
+        if context is None:
+            context = self._contexts[profiles] = _make_context(self.certificate, profiles)
+        return SSL.Connection(context, None)
+
+
 def _is_handshake(record: Record) -> bool:
     return record.content_type in (ContentType.HANDSHAKE, ContentType.CHANGE_CIPHER_SPEC)
 
@@ -228,7 +256,7 @@ class DtlsTransport:
     def __init__(
         self,
         *,
-        certificate: Certificate,
+        certificate: Certificate | DtlsIdentity,
         role: DtlsRole,
         remote_fingerprints: Sequence[tuple[str, str]],
         srtp_profiles: Sequence[SrtpProfile] = (
@@ -239,7 +267,8 @@ class DtlsTransport:
         """Prepare an association; nothing is sent before :meth:`start`.
 
         Args:
-          certificate: our own.
+          certificate: our own; an identity where several associations show the same one. A
+            server with an ECDSA certificate cannot serve a client that knows RSA alone.
           role: who speaks first.
           remote_fingerprints: hash algorithm and ``AA:BB:…`` of each ``a=fingerprint``
             of the peer.
@@ -269,7 +298,8 @@ class DtlsTransport:
         self._early_records = 0
         self._clear_alert: int | None = None
         self._flight_sent_at = 0.0
-        self._connection = SSL.Connection(_make_context(certificate, self._profiles), None)
+        identity = certificate if isinstance(certificate, DtlsIdentity) else DtlsIdentity(certificate)
+        self._connection = identity.new_connection(self._profiles)
         self._connection.set_app_data(self._verifier)
         self._connection.set_ciphertext_mtu(MAX_DATAGRAM)
 
