@@ -22,6 +22,9 @@ MAX_TRANSACTIONS: Final = 256
 MAX_ROUTES: Final = 128
 """Checked addresses remembered for one member; beyond, the oldest is forgotten."""
 
+MAX_UFRAGS: Final = 4
+"""Local user name fragments of one member: the generations of its ICE restarts that may still matter."""
+
 _PORT_ATTEMPTS: Final = 16
 _LAST_STUN_BYTE: Final = 3
 
@@ -143,6 +146,8 @@ class SharedPortMember:
     def add_ufrag(self, ufrag: str) -> None:
         """Let STUN requests for one more local user name fragment (an ICE restart) come here.
 
+        Only the newest :data:`MAX_UFRAGS` are kept.
+
         Raises:
           LocalProtocolError: the fragment is in use.
           trio.ClosedResourceError: the member has left.
@@ -153,6 +158,9 @@ class SharedPortMember:
             raise LocalProtocolError("this user name fragment is in use")
         self._tables.ufrags[ufrag] = self
         self._ufrags[ufrag] = None
+        if len(self._ufrags) > MAX_UFRAGS:
+            oldest = next(iter(self._ufrags))
+            del self._ufrags[oldest], self._tables.ufrags[oldest]
 
     def route(self, local: Address, remote: Address) -> None:
         """Let everything that *remote* sends to the socket *local* come here.
