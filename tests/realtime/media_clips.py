@@ -7,13 +7,24 @@ from pathlib import Path
 import av
 import numpy as np
 
+from triortc.media.encodings import Encoding
 from triortc.media.pattern import Card, Tone, read_frame_number
-from triortc.media.source import Encoding
 from triortc.media.subscription import Subscription
 from triortc.protocol.rtp.frame import EncodedFrame
-from triortc.protocol.rtp.payload import h264, vp8
+from triortc.protocol.rtp.payload.formats import FORMATS
 
 WIDTH, HEIGHT, FRAMERATE = 320, 240, 30
+
+DECODERS = {
+    "VP8": "vp8",
+    "VP9": "libvpx-vp9",
+    "H264": "h264",
+    "AV1": "libdav1d",
+    "opus": "libopus",
+    "PCMU": "pcm_mulaw",
+    "PCMA": "pcm_alaw",
+    "G722": "g722",
+}
 
 
 def make_clip(
@@ -53,23 +64,21 @@ class Viewer:
     """Decodes what a subscription gives, in this thread: the clips are small."""
 
     def __init__(self, encoding: Encoding) -> None:
-        self._name = encoding.name
-        codec = {"VP8": "vp8", "H264": "h264", "opus": "libopus"}[encoding.name]
-        self._context = av.CodecContext.create(codec, "r")
+        self._kind = encoding.kind
+        self._format = FORMATS[encoding.name.lower()]
+        self._context = av.CodecContext.create(DECODERS[encoding.name], "r")
         self._context.thread_count = 1
-        if encoding.name == "opus":
-            self._context.sample_rate, self._context.layout = 48_000, "stereo"
+        if encoding.name == "AV1":
+            self._context.options = {"max_frame_delay": "1"}
+        if encoding.kind == "audio":
+            self._context.sample_rate = 16_000 if encoding.name == "G722" else encoding.clock_rate
+            self._context.layout = "stereo" if encoding.channels == 2 else "mono"
 
     def decode(self, frame: EncodedFrame) -> list[np.ndarray]:
         """Return the luma of the pictures, or the samples, of a frame."""
-        if self._name == "VP8":
-            data = b"".join(vp8.depacketize_untrusted(payload).data for payload in frame.payloads)
-        elif self._name == "H264":
-            data = b"".join(h264.depacketize_untrusted(payload).data for payload in frame.payloads)
-        else:
-            data = frame.payloads[0]
-        decoded = self._context.decode(av.Packet(data))
-        if self._name == "opus":
+        assert self._format.is_keyframe_untrusted(frame.payloads) is frame.keyframe
+        decoded = self._context.decode(av.Packet(self._format.join_untrusted(frame.payloads)))
+        if self._kind == "audio":
             return [piece.to_ndarray() for piece in decoded]
         return [picture.to_ndarray()[: picture.height] for picture in decoded]
 

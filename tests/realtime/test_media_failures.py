@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 import trio
 
-from triortc.media import encode
+from triortc.media import video_encoder
 from triortc.media.open import open_media
 from triortc.media.reader import Captured
 from triortc.media.source import VP8, Camera, Encoding, Kind, MediaError, MediaFile, Opus, TestPattern
@@ -77,9 +77,9 @@ async def test_a_source_that_cannot_be_opened_closes_those_before_it() -> None:
 async def test_a_missing_encoder_is_known_before_anything_is_opened(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(encode.av, "codecs_available", {"libopus"})
+    monkeypatch.setattr(video_encoder.av, "codecs_available", {"libopus"})
     source = Dying()
-    with pytest.raises(MediaError, match="cannot encode VP8: this FFmpeg was built without libvpx"):
+    with pytest.raises(MediaError, match="cannot encode VP8: this FFmpeg has no libvpx"):
         await enter(source)
     assert source.opened == 0
 
@@ -127,10 +127,10 @@ async def test_the_error_of_the_body_leaves_bare_and_the_source_is_closed() -> N
 
 
 async def test_an_encoder_that_fails_ends_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(encoding: Encoding, framerate: float) -> None:
+    def refuse(encoder: object, raw: object, *, keyframe: bool) -> None:
         raise MediaError("cannot encode VP8: no")
 
-    monkeypatch.setattr(encode, "open_encoder", refuse)
+    monkeypatch.setattr(video_encoder.VideoEncoder, "encode", refuse)
     with trio.fail_after(5), pytest.raises(MediaError, match="cannot encode VP8: no"):
         await watch_until_it_dies(Dying(frames=10_000))
 

@@ -89,7 +89,7 @@ async def test_the_profile_of_an_untranscoded_h264_file_is_its_own(tmp_path: Pat
         assert media.video is not None
         (encoding,) = media.video.encodings
         assert isinstance(encoding, H264)
-        assert encoding.profile_level_id == "42c028"
+        assert encoding.profile_level_id == "42e028"
 
 
 @pytest.mark.parametrize("transcode", [True, False])

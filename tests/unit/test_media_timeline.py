@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from triortc.media.encode import SampleClock
+from triortc.media.audio_encoder import SampleClock
 from triortc.media.timeline import Timeline
 
 

@@ -13,11 +13,11 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
 
+from triortc.protocol.rtp.payload.formats import FORMATS
 from triortc.protocol.rtp.payload.h264 import split_nal_units
 from triortc.protocol.wire.errors import LocalProtocolError
 
 from .containers import as_yuv420p, open_container
-from .encode import new_packetizer
 from .reader import Captured, CodedFrame, RawFrame
 from .source import H264, VP8, Encoding, Kind, MediaError, MediaFile, Opus, media_errors
 
@@ -180,7 +180,7 @@ class Copier:
 
     def __init__(self, stream: Stream, encoding: Encoding, path: str) -> None:
         self._path = path
-        self._packetize = new_packetizer(encoding)
+        self._packetize = FORMATS[encoding.name.lower()].new_packetizer()
         self._filter: BitStreamFilterContext | None = None
         if isinstance(encoding, H264):  # from the length-prefixed form of MP4 and Matroska
             self._filter = BitStreamFilterContext("h264_mp4toannexb", stream)
@@ -238,7 +238,10 @@ def _encoding_of(stream: Stream, path: str) -> Encoding:
     profile_level_id = _profile_level_id(context.extradata)
     if not profile_level_id.startswith(BASELINE):  # no other one is negotiated
         raise MediaError(f"{cannot}: its H.264 is of profile {context.profile}, not Baseline; transcode it")
-    return H264(bitrate, profile_level_id)
+    try:
+        return H264.of_stream(profile_level_id, bitrate)
+    except ValueError as error:
+        raise MediaError(f"{cannot}: {error}") from error
 
 
 def _profile_level_id(extradata: bytes | None) -> str:

@@ -11,9 +11,10 @@ from triortc.handles import RunBound
 from triortc.protocol.rtp.frame import EncodedFrame
 from triortc.protocol.wire.errors import LocalProtocolError
 
+from .encodings import UNLIMITED, Encoding, Kind, Limits
 from .inbox import Raw
-from .rendition import Rendition, RenditionStatistics
-from .source import Encoding, Kind
+from .rendition import RenditionStatistics
+from .renditions import Renditions
 from .subscription import Subscription
 
 
@@ -25,7 +26,8 @@ class TrackStatistics:
       kind: video or audio.
       id: the track's identifier.
       frames_captured: frames that the source has given.
-      renditions: one for each of the track's encodings, in their order.
+      renditions: one for each of the track's encodings, in their order, and one for each
+        different limits of its viewers.
     """
 
     kind: Kind
@@ -37,7 +39,8 @@ class TrackStatistics:
 class LocalTrack(RunBound):
     """Audio or video that peers can send; born in ``open_media`` and ended with it.
 
-    A track is encoded once for each of its encodings that has viewers, however many.
+    A track is encoded once for each of its encodings that has viewers, however many; and once
+    more for each set of limits that some of them have in common.
 
     Attributes:
       kind: video or audio.
@@ -58,10 +61,7 @@ class LocalTrack(RunBound):
         self.kind = kind
         self.id = str(uuid.uuid4())
         self.encodings = tuple(encodings)
-        self._renditions = {
-            encoding: Rendition(encoding, nursery=nursery, live=live, framerate=framerate)
-            for encoding in self.encodings
-        }
+        self._renditions = Renditions(self.encodings, nursery=nursery, live=live, framerate=framerate)
         self._frames_captured = 0
         self._ended = trio.Event()
         self._closed = False
@@ -81,8 +81,13 @@ class LocalTrack(RunBound):
         self._check_run()
         await self._ended.wait()
 
-    def subscribe(self, encoding: Encoding) -> Subscription:
+    def subscribe(self, encoding: Encoding, *, limits: Limits = UNLIMITED) -> Subscription:
         """Return a subscription to one of :attr:`encodings`, to be used in a ``with`` block.
+
+        Args:
+          encoding: how the frames are to be encoded.
+          limits: what to have less of. Viewers with equal limits share an encoder. A track
+            whose frames come encoded does not heed them.
 
         Raises:
           WrongRunError: outside of the track's own run.
@@ -92,36 +97,52 @@ class LocalTrack(RunBound):
         self._check_run()
         if self._closed:
             raise trio.ClosedResourceError("the open_media block of this track has ended")
-        rendition = self._renditions.get(encoding)
-        if rendition is None:
+        if encoding not in self._renditions:
             raise LocalProtocolError(f"{self!r} has no encoding {encoding}")
-        return rendition.new_subscription()
+        return self._renditions.get(encoding, limits).new_subscription()
+
+    def set_limits(self, subscription: Subscription, limits: Limits) -> None:
+        """Change what a viewer of this track wants less of; the RTP timeline goes on.
+
+        When only ``max_bitrate`` changes and nobody shares the encoder, it is told, and goes
+        on: libx264 without a keyframe, others with one. In all other cases the viewer gets
+        another encoder's frames, from a keyframe on.
+        """
+        self._check_run()
+        self._renditions.set_limits(subscription, limits)
 
     def statistics(self) -> TrackStatistics:
         """Return what happened so far."""
         self._check_run()
-        renditions = tuple(rendition.statistics() for rendition in self._renditions.values())
+        renditions = tuple(rendition.statistics() for rendition in self._renditions)
         return TrackStatistics(self.kind, self.id, self._frames_captured, renditions)
 
     async def _put(self, raw: Raw) -> None:
         self._frames_captured += 1
-        for rendition in self._renditions.values():
+        for rendition in self._renditions:
             await rendition.put(raw)
+
+    @property
+    def _wanted(self) -> bool:
+        """Whether somebody watches, so that raw frames are needed."""
+        return any(rendition.encoder_wanted for rendition in self._renditions)
+
+    def _pass_by(self) -> None:
+        """Take note of a frame that nobody wanted."""
+        self._frames_captured += 1
 
     def _publish(self, encoding: Encoding, frame: EncodedFrame) -> None:
         self._frames_captured += 1
-        self._renditions[encoding].publish(frame)
+        self._renditions.get(encoding).publish(frame)
 
     def _finish(self) -> None:
         self._ended.set()
-        for rendition in self._renditions.values():
-            rendition.finish()
+        self._renditions.finish()
 
     def _close(self) -> None:
         self._closed = True
         self._ended.set()
-        for rendition in self._renditions.values():
-            rendition.end()
+        self._renditions.end()
 
 
 class Feed:
@@ -136,7 +157,7 @@ class Feed:
 
     def keyframe_wanted(self, now: float, encoding: Encoding | None = None) -> bool:
         """Take the request for a keyframe, if there is one and it is time for it."""
-        rendition = self._track._renditions[encoding or self._track.encodings[0]]
+        rendition = self._track._renditions.get(encoding or self._track.encodings[0])
         return rendition.take_keyframe_request(now)
 
     def finish(self) -> None:

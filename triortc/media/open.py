@@ -11,9 +11,10 @@ from triortc.nursery import open_bare_nursery
 from triortc.protocol.wire.errors import LocalProtocolError
 
 from .capture import Capture
+from .encodings import VP8, Encoding, Kind, Opus
 from .local_track import LocalTrack, TrackStatistics
 from .reader import Reader
-from .source import H264, VP8, Encoding, Kind, Opus, Source
+from .source import Source
 from .workers import codec_limiter, opened_in_worker, run_in_worker
 
 DEFAULT_VIDEO = VP8()
@@ -67,8 +68,8 @@ class Media(RunBound):
 @asynccontextmanager
 async def open_media(
     *sources: Source,
-    video: VP8 | H264 | Sequence[VP8 | H264] | None = DEFAULT_VIDEO,
-    audio: Opus | Sequence[Opus] | None = DEFAULT_AUDIO,
+    video: Encoding | Sequence[Encoding] | None = DEFAULT_VIDEO,
+    audio: Encoding | Sequence[Encoding] | None = DEFAULT_AUDIO,
 ) -> AsyncIterator[Media]:
     """Open cameras, microphones, files and test patterns, and give their tracks.
 
@@ -135,15 +136,13 @@ def _track(kind: Kind, reader: Reader, encodings: Sequence[Encoding], nursery: t
 def _encodings(kind: Kind, wanted: Encoding | Sequence[Encoding] | None) -> tuple[Encoding, ...]:
     if wanted is None:
         return ()
-    encodings = (wanted,) if isinstance(wanted, VP8 | H264 | Opus) else tuple(wanted)
+    encodings = tuple(wanted) if isinstance(wanted, Sequence) else (wanted,)
     for encoding in encodings:
-        if not isinstance(encoding, VP8 | H264 | Opus) or encoding.kind != kind:
+        if not isinstance(encoding, Encoding) or encoding.kind != kind:
             raise LocalProtocolError(f"{encoding!r} is no {kind} encoding")
     return encodings
 
 
 def _check_encoders(encodings: Sequence[Encoding]) -> None:
-    from .encode import check_encoder
-
     for encoding in encodings:
-        check_encoder(encoding)
+        encoding.open_encoder(framerate=30).close()

@@ -2,19 +2,20 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import trio
 
 from triortc.protocol.rtp.frame import EncodedFrame
 
+from .encodings import UNLIMITED, Encoding, Limits
+from .framerate import Framerate
 from .inbox import Inbox, Raw
-from .source import Encoding
 from .subscription import AudioSubscription, Subscription, VideoSubscription
 from .workers import codec_limiter, opened_in_worker, run_in_worker
 
 if TYPE_CHECKING:
-    from .encode import Encoder
+    from .encoder import Stage
 
 KEYFRAME_INTERVAL = 0.5
 """Seconds between forced keyframes, at least, for all viewers of a rendition together."""
@@ -26,6 +27,8 @@ class RenditionStatistics:
 
     Attributes:
       encoding: how it is encoded.
+      limits: what its viewers want less of.
+      bitrate: what the encoder is asked for, in bits per second.
       encoder_running: whether there is an encoder now.
       subscribers: how many viewers it has.
       frames: frames or packets that were offered to the viewers.
@@ -38,6 +41,8 @@ class RenditionStatistics:
     """
 
     encoding: Encoding
+    limits: Limits
+    bitrate: int
     encoder_running: bool
     subscribers: int
     frames: int
@@ -49,20 +54,49 @@ class RenditionStatistics:
     queue_drops: int
 
 
+class Home(Protocol):
+    """Who keeps the renditions of a track, and lets each one know of viewers in time."""
+
+    def settle(self, rendition: "Rendition") -> "Rendition":
+        """Return the rendition of the same encoding and limits that gets frames: perhaps this one."""
+        ...
+
+    def retire(self, rendition: "Rendition") -> None:
+        """Give *rendition* no more frames, if it is one that comes and goes with its viewers."""
+        ...
+
+
 class Rendition:
     """One encoding of a track, its viewers, and its keyframe economy.
 
     Its encode task is born with the first viewer and ends with the last. Without a nursery
     there is none: frames come encoded, through :meth:`publish`.
+
+    Attributes:
+      encoding: how it is encoded.
+      limits: what its viewers want less of.
     """
 
     def __init__(
-        self, encoding: Encoding, *, nursery: trio.Nursery | None, live: bool = True, framerate: float = 30.0
+        self,
+        encoding: Encoding,
+        *,
+        home: Home,
+        nursery: trio.Nursery | None,
+        live: bool = True,
+        framerate: float = 30.0,
+        clock_rate: int | None = None,
+        limits: Limits = UNLIMITED,
     ) -> None:
         self.encoding = encoding
+        self.limits = limits
+        self._home = home
         self._nursery = nursery
         self._live = live
-        self._framerate = framerate
+        self._framerate = min(framerate, limits.max_framerate or framerate)
+        self._clock_rate = clock_rate or encoding.clock_rate
+        self._thinning = None if limits.max_framerate is None else Framerate(limits.max_framerate)
+        self._bitrate = limits.max_bitrate or encoding.bitrate
         self._subscriptions: dict[Subscription, None] = {}
         self._inbox: Inbox | None = None
         self._scope = trio.CancelScope()
@@ -72,12 +106,26 @@ class Rendition:
         self._frames = self._keyframes = self._keyframes_forced = self._bytes = self._queue_drops = 0
         self._encode_seconds = 0.0
 
+    @property
+    def subscribers(self) -> int:
+        """How many viewers it has."""
+        return len(self._subscriptions)
+
+    @property
+    def encoder_wanted(self) -> bool:
+        """Whether raw frames are of use."""
+        return self._inbox is not None
+
     def new_subscription(self) -> Subscription:
         """Return a subscription; its ``with`` block will add it."""
         return VideoSubscription(self) if self.encoding.kind == "video" else AudioSubscription(self)
 
     def add(self, subscription: Subscription) -> None:
         """Begin to offer frames to *subscription*, and to encode if it is the first one."""
+        settled = self._home.settle(self)
+        if settled is not self:  # another viewer with the same limits was faster
+            subscription.move_to(settled)
+            return
         if self._ended:
             subscription.end()
             return
@@ -90,11 +138,19 @@ class Rendition:
     def remove(self, subscription: Subscription) -> None:
         """Offer no more frames to *subscription*, and encode no more if it was the last one."""
         self._subscriptions.pop(subscription, None)
-        if not self._subscriptions and self._inbox is not None:
+        if self._subscriptions:
+            return
+        if self._inbox is not None:
             self._scope.cancel()
             self._inbox.close()
             self._queue_drops += self._inbox.drops
             self._inbox = None
+        self._home.retire(self)
+
+    @property
+    def encoding_wanted(self) -> bool:
+        """Whether there is an encoder, which there is while somebody watches."""
+        return self._inbox is not None
 
     def request_keyframe(self) -> None:
         """Make one of the next frames a keyframe; all requests of half a second are one."""
@@ -108,6 +164,10 @@ class Rendition:
         self._keyframes_forced += 1
         return True
 
+    def set_bitrate(self, bitrate: int) -> None:
+        """Change the target for all viewers, from the next frame that is encoded on."""
+        self._bitrate = bitrate
+
     def publish(self, frame: EncodedFrame) -> None:
         """Offer *frame* to every viewer. A keyframe answers all requests made before it."""
         self._frames += 1
@@ -120,8 +180,8 @@ class Rendition:
             subscription.offer(frame)
 
     async def put(self, raw: Raw) -> None:
-        """Queue a raw frame, if there is an encoder."""
-        if self._inbox is not None:
+        """Queue a raw frame, if there is an encoder, and it is not one too many."""
+        if self._inbox is not None and (self._thinning is None or self._thinning.take(raw.time)):
             await self._inbox.put(raw)
 
     def finish(self) -> None:
@@ -143,6 +203,8 @@ class Rendition:
         inbox = self._inbox
         return RenditionStatistics(
             encoding=self.encoding,
+            limits=self.limits,
+            bitrate=self._bitrate,
             encoder_running=inbox is not None,
             subscribers=len(self._subscriptions),
             frames=self._frames,
@@ -157,13 +219,11 @@ class Rendition:
     async def _encode(self, inbox: Inbox, scope: trio.CancelScope) -> None:
         limiter = codec_limiter()
         with scope:
-            open_it = partial(_open_encoder, self.encoding, self._framerate)
-            async with opened_in_worker(open_it, limiter) as encoder:
+            async with opened_in_worker(self._open_stage, limiter) as stage:
                 async for raw in inbox.frames:
                     keyframe = self.take_keyframe_request(raw.time)
-                    frames, seconds = await run_in_worker(
-                        partial(encoder.encode, raw, keyframe=keyframe), limiter
-                    )
+                    encode = partial(stage.encode, raw, keyframe=keyframe, bitrate=self._bitrate)
+                    frames, seconds = await run_in_worker(encode, limiter)
                     self._encode_seconds += seconds
                     if scope.cancel_called:  # a new encoder may be at work for new viewers
                         return
@@ -171,8 +231,12 @@ class Rendition:
                         self.publish(frame)
             self.end()
 
+    def _open_stage(self) -> "Stage":
+        from .encoder import Stage  # FFmpeg is loaded in the worker, by the first viewer
 
-def _open_encoder(encoding: Encoding, framerate: float) -> "Encoder":
-    from .encode import open_encoder  # FFmpeg is loaded in the worker, by the first viewer
-
-    return open_encoder(encoding, framerate)
+        return Stage(
+            self.encoding,
+            framerate=self._framerate,
+            clock_rate=self._clock_rate,
+            scale=self.limits.scale_resolution_down_by,
+        )

@@ -5,15 +5,18 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from .encodings import H264 as H264
+from .encodings import VP8 as VP8
+from .encodings import Encoding as Encoding
+from .encodings import Kind as Kind
+from .encodings import Opus as Opus
 
 if TYPE_CHECKING:
     import av
 
     from .reader import Reader
-
-Kind: TypeAlias = Literal["video", "audio"]
-"""The kind of a track, as W3C spells it."""
 
 
 class MediaError(OSError):
@@ -40,64 +43,6 @@ def _reason(error: "av.FFmpegError") -> str:
     if error.errno == errno.ENOTTY:
         return "it is no device of this kind"
     return str(error.strerror or error)
-
-
-@dataclass(frozen=True, slots=True)
-class VP8:
-    """VP8 video, by libvpx (RFC 7741).
-
-    Attributes:
-      bitrate: target, in bits per second.
-    """
-
-    bitrate: int = 2_000_000
-
-    name: ClassVar[str] = "VP8"
-    kind: ClassVar[Kind] = "video"
-    clock_rate: ClassVar[int] = 90_000
-    channels: ClassVar[int | None] = None
-    encoder: ClassVar[str] = "libvpx"
-
-
-@dataclass(frozen=True, slots=True)
-class H264:
-    """H.264 video in packetization mode 1, by libx264 (RFC 6184).
-
-    Attributes:
-      bitrate: target, in bits per second.
-      profile_level_id: what the stream conforms to (RFC 6184 §8.1). We encode
-        Constrained Baseline; the stream of a file that is not transcoded says its own.
-    """
-
-    bitrate: int = 2_000_000
-    profile_level_id: str = "42e01f"
-
-    name: ClassVar[str] = "H264"
-    kind: ClassVar[Kind] = "video"
-    clock_rate: ClassVar[int] = 90_000
-    channels: ClassVar[int | None] = None
-    encoder: ClassVar[str] = "libx264"
-
-
-@dataclass(frozen=True, slots=True)
-class Opus:
-    """Opus stereo audio in packets of 20 ms, by libopus (RFC 7587).
-
-    Attributes:
-      bitrate: target, in bits per second.
-    """
-
-    bitrate: int = 64_000
-
-    name: ClassVar[str] = "opus"
-    kind: ClassVar[Kind] = "audio"
-    clock_rate: ClassVar[int] = 48_000
-    channels: ClassVar[int | None] = 2
-    encoder: ClassVar[str] = "libopus"
-
-
-Encoding: TypeAlias = VP8 | H264 | Opus
-"""How a track is encoded. Equal encodings of one track share one encoder."""
 
 
 class Source(Protocol):

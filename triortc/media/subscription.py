@@ -45,6 +45,7 @@ class Subscription(RunBound, ABC):
     and slows nobody down.
 
     Attributes:
+      publisher: who fills it.
       frames_dropped: frames that were offered but never received.
       overflows: how often the queue was full.
     """
@@ -54,15 +55,15 @@ class Subscription(RunBound, ABC):
         "_ended",
         "_frames",
         "_open",
-        "_publisher",
         "_reader",
         "frames_dropped",
         "overflows",
+        "publisher",
     )
 
     def __init__(self, publisher: Publisher, capacity: int) -> None:
         super().__init__()
-        self._publisher = publisher
+        self.publisher = publisher
         self._capacity = capacity
         self._frames: deque[EncodedFrame] = deque()
         self._reader: trio.lowlevel.Task | None = None
@@ -73,7 +74,7 @@ class Subscription(RunBound, ABC):
 
     def __enter__(self) -> Self:
         self._check_run()
-        self._publisher.add(self)
+        self.publisher.add(self)
         self._open = True
         return self
 
@@ -81,7 +82,7 @@ class Subscription(RunBound, ABC):
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
         self._open = False
-        self._publisher.remove(self)
+        self.publisher.remove(self)
         self._frames.clear()
         self._turn_away(trio.ClosedResourceError())
 
@@ -97,6 +98,12 @@ class Subscription(RunBound, ABC):
     @abstractmethod
     def request_keyframe(self) -> None:
         """Ask for a keyframe, as PLI and FIR do."""
+
+    def move_to(self, publisher: Publisher) -> None:
+        """Be filled by another *publisher* from now on; what is queued stays. For publishers."""
+        self.publisher.remove(self)
+        self.publisher = publisher
+        publisher.add(self)
 
     def end(self) -> None:
         """Tell the reader that no more frames will come. For the publisher."""
@@ -191,8 +198,15 @@ class VideoSubscription(Subscription):
 
     def __enter__(self) -> Self:
         super().__enter__()
-        self._publisher.request_keyframe()
+        self.publisher.request_keyframe()
         return self
+
+    def move_to(self, publisher: Publisher) -> None:
+        """Be filled by another *publisher* from its next keyframe on. For publishers."""
+        self._needs_keyframe = True
+        self._request_at = None
+        super().move_to(publisher)
+        publisher.request_keyframe()
 
     def offer(self, frame: EncodedFrame) -> None:
         """Queue *frame* if the viewer can use it and keeps up."""
@@ -212,14 +226,14 @@ class VideoSubscription(Subscription):
     def request_keyframe(self) -> None:
         """Ask for a keyframe, unless the viewer has to wait for having overflowed."""
         if self._request_at is None:
-            self._publisher.request_keyframe()
+            self.publisher.request_keyframe()
 
     def _do_without(self, frame: EncodedFrame) -> None:
         if self.overflows:  # before the first keyframe nothing is lost
             self.frames_dropped += 1
         if self._request_at is not None and frame.time >= self._request_at:
             self._request_at = None
-            self._publisher.request_keyframe()
+            self.publisher.request_keyframe()
 
     def _overflow(self, frame: EncodedFrame) -> None:
         self._flush()
