@@ -76,6 +76,7 @@ class Performer:
 
     def close(self) -> None:
         """Free the decoder."""
+        self._resampler = None  # it has threads
         if self._decoder is not None:
             self._decoder.close()
             self._decoder = None
