@@ -1,27 +1,19 @@
 """``triortc broadcast``: from options to a running server, and to its end."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import trio
 
+from triortc.media.encodings import AV1, H264, VP8, VP9, Opus, VideoEncoding
 from triortc.media.open import Media, open_media
-from triortc.media.source import (
-    H264,
-    VP8,
-    Camera,
-    MediaError,
-    MediaFile,
-    Microphone,
-    Opus,
-    Source,
-    TestPattern,
-)
+from triortc.media.source import Camera, MediaError, MediaFile, Microphone, Source, TestPattern
 from triortc.nursery import open_bare_nursery
 from triortc.web.broadcast import serve_broadcast
 
@@ -30,7 +22,9 @@ from .main import EXIT_MISUSE, complain
 
 EXIT_FAILED = 1
 
-CODECS: dict[str, type[VP8] | type[H264]] = {"vp8": VP8, "h264": H264}
+CODECS: Mapping[str, type[VideoEncoding]] = MappingProxyType(
+    {"vp8": VP8, "vp9": VP9, "h264": H264, "av1": AV1}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def cli() -> None:
     "--codec",
     default="vp8",
     show_default=True,
-    type=click.Choice(["vp8", "h264"], case_sensitive=False),
+    type=click.Choice(["vp8", "vp9", "h264", "av1"], case_sensitive=False),
     help="Video codec.",
 )
 @click.option("--bitrate", type=BITRATE, help="Video bits per second, such as 800k or 2M.  [default: 2M]")

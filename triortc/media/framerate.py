@@ -1,7 +1,7 @@
 """Fewer frames per second than a source gives."""
 
-CLOSE_TO_DUE = 0.25
-"""Part of a frame's duration that a frame may be early: cameras tremble."""
+CLOSE_TO_DUE, EARLY = 0.25, 0.02
+"""Part of an interval, and seconds at most, that a frame may be early: cameras tremble."""
 
 
 class Framerate:
@@ -9,11 +9,13 @@ class Framerate:
 
     def __init__(self, limit: float) -> None:
         self._interval = 1 / limit
+        self._early = min(CLOSE_TO_DUE * self._interval, EARLY)
         self._due = float("-inf")
 
     def take(self, time: float) -> bool:
         """Whether to keep the frame that was captured at *time*."""
-        if time < self._due - CLOSE_TO_DUE * self._interval:
+        if time < self._due - self._early:
             return False
-        self._due = max(self._due, time - self._interval) + self._interval
+        on_time = time - self._due < self._interval
+        self._due = (self._due if on_time else time) + self._interval
         return True

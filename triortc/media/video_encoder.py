@@ -44,7 +44,7 @@ class VideoEncoder:
         if encoding.encoder not in av.codecs_available:
             raise MediaError(f"cannot encode {encoding.name}: this FFmpeg has no {encoding.encoder}")
         if encoding.encoder in HARDWARE:
-            self._open(*TRIAL_SIZE)
+            self._try_hardware()
 
     def encode(self, raw: Raw, *, keyframe: bool) -> list[Coded]:
         """Encode a picture.
@@ -81,6 +81,15 @@ class VideoEncoder:
         if context is not None and context.name == "libsvtav1":
             with media_errors("end AV1"):
                 context.encode(None)  # it complains on stderr, else
+
+    def _try_hardware(self) -> None:
+        encoding = self._encoding
+        try:
+            self._open(*TRIAL_SIZE)
+        except MediaError as error:
+            what = f"cannot encode {encoding.name} by {encoding.encoder}"
+            reason = str(error).rpartition(": ")[2]
+            raise MediaError(f"{what}: it needs {HARDWARE[encoding.encoder]} ({reason})") from error
 
     def _prepare(self, frame: av.VideoFrame, keyframe: bool) -> av.VideoFrame:
         """Return a picture in the encoder's format, and as a keyframe if it is to be one."""
