@@ -150,17 +150,26 @@ def starts_frame_untrusted(payload: bytes) -> bool:
     Raises:
       Malformed: when it is cut short.
     """
+    flags = _flags_untrusted(payload)
+    if not flags & _BEGIN or not flags & _HAS_LAYERS:
+        return bool(flags & _BEGIN)
     part = depacketize_untrusted(payload)
-    return part.start and not (part.spatial_layer and part.depends_on_layer)
+    return not (part.spatial_layer and part.depends_on_layer)
 
 
 def is_keyframe_untrusted(payloads: Sequence[bytes]) -> bool:
     """Whether decoding can begin at the picture: its lowest layer refers to no earlier one.
 
     Raises:
-      Malformed: when the first payload is cut short.
+      Malformed: when the first payload is empty.
     """
-    return bool(payloads) and depacketize_untrusted(payloads[0]).keyframe
+    return bool(payloads) and not _flags_untrusted(payloads[0]) & _PREDICTED
+
+
+def _flags_untrusted(payload: bytes) -> int:
+    if not payload:
+        raise Malformed("an empty VP9 payload")
+    return payload[0]
 
 
 def join_untrusted(payloads: Sequence[bytes]) -> bytes:
