@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from playout_traces import RATE, Played, jitter, play, sent
+from support.playout_traces import RATE, Played, jitter, play, sent
 
 from triortc.protocol.rtp.playout import Kind, Step
 from triortc.protocol.rtp.playout_delay import MAX_DELAY, MIN_DELAY, DelayEstimator

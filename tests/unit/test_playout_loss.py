@@ -4,7 +4,19 @@ import itertools
 from collections.abc import Callable
 
 import pytest
-from playout_traces import DTX, PACKET, RATE, TICKS, WITH_FEC, WITHOUT_FEC, Arrival, jitter, play, sent, sound
+from support.playout_traces import (
+    DTX,
+    PACKET,
+    RATE,
+    TICKS,
+    WITH_FEC,
+    WITHOUT_FEC,
+    Arrival,
+    jitter,
+    play,
+    sent,
+    sound,
+)
 
 from triortc.protocol.rtp.frame import ReceivedFrame
 from triortc.protocol.rtp.playout import MAX_BUFFERED, MAX_PACKETS, Kind, Playout

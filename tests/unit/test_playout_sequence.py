@@ -2,7 +2,7 @@
 
 import itertools
 
-from playout_traces import DTX, RATE, TICKS, WITH_FEC, WITHOUT_FEC, sound
+from support.playout_traces import DTX, RATE, TICKS, WITH_FEC, WITHOUT_FEC, sound
 
 from triortc.protocol.rtp.playout import Kind, Sequence, Step
 

@@ -32,6 +32,9 @@ MAX_CONCEALED = 0.200
 MAX_PAUSE = 1.0
 """Seconds of comfort noise in a pause of the sender, which tells of itself more often than that."""
 
+BELOW_TARGET, ABOVE_TARGET = 0.005, 0.015
+"""Seconds that the delay may differ from its target without being changed."""
+
 TOO_FAR_BEHIND = 0.5
 """Seconds above the target delay at which sound is left out rather than hurried."""
 
@@ -278,7 +281,7 @@ class Playout(_Line):
             return self._play(now)
         duration = waiting.info.duration
         if waiting.info.has_fec and not self._has_faded and not self._in_pause:
-            if missing == duration:
+            if duration / 2 <= missing <= duration:
                 return self._recover(waiting)
             if missing > duration:
                 missing -= duration
@@ -292,9 +295,8 @@ class Playout(_Line):
         statistics.jitter_buffer_minimum_delay += target * duration
         statistics.jitter_buffer_emitted_count += duration
         delay = self._delay_at(waiting.timestamp, now)
-        lower = max(0.75 * target, target - 0.085)
-        upper = max(target, lower + 0.020)
-        surplus = 0 if lower <= delay <= upper else self._ticks(delay - target)
+        fits = target - BELOW_TARGET <= delay <= target + ABOVE_TARGET
+        surplus = 0 if fits else self._ticks(delay - target)
         return self._decode(waiting, surplus)
 
     def _missing(self, waiting: Waiting, now: float) -> int:
