@@ -148,9 +148,9 @@ async def test_a_peer_that_falls_silent_is_disconnected_and_then_failed(autojump
             assert await sender.wait_closed() is CloseReason.CONSENT_LOST
         assert seen[1] is triortc.ConnectionState.DISCONNECTED
         assert trio.current_time() - start <= 31
-        sent = [endpoint.statistics.datagrams_sent for endpoint in sender._sockets]
+        sent = [endpoint.statistics.datagrams_sent for endpoint in sender._gatherer._sockets]
         await trio.sleep(30)
-        assert [endpoint.statistics.datagrams_sent for endpoint in sender._sockets] == sent
+        assert [endpoint.statistics.datagrams_sent for endpoint in sender._gatherer._sockets] == sent
 
 
 WAITS = {

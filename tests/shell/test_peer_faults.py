@@ -128,7 +128,7 @@ async def test_an_overloaded_peer_sheds_media_but_answers_checks(autojump_clock)
                 await sender.wait_connected()
                 await viewer.wait_connected()
             session, driver = session_of(sender), sender._driver
-            (endpoint,) = sender._sockets
+            (endpoint,) = sender._gatherer._sockets
             answered, counted = session.ice.counters.requests_received, session.ice.counters.responses_sent
             check = stun.connectivity_check(
                 bytes(12),
@@ -155,6 +155,9 @@ async def test_an_overloaded_peer_sheds_media_but_answers_checks(autojump_clock)
 
 CALLS = {
     "add_track": lambda peer: peer.add_track(None),
+    "add_transceiver": lambda peer: peer.add_transceiver("video"),
+    "remove_track": lambda peer: peer.remove_track(None),
+    "restart_ice": lambda peer: peer.restart_ice(),
     "create_offer": lambda peer: peer.create_offer(),
     "create_answer": lambda peer: peer.create_answer(),
     "set_local_description": lambda peer: peer.set_local_description(OFFER).send(None),

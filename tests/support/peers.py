@@ -11,8 +11,7 @@ import triortc
 from triortc.media.local_track import Feed, LocalTrack, open_fed_track
 from triortc.net.endpoint import using_network
 from triortc.protocol.rtp.frame import EncodedFrame
-from triortc.protocol.sdp.description import Direction
-from triortc.protocol.session.codecs import default_capabilities
+from triortc.protocol.rtp.payload import vp8
 from triortc.protocol.session.session import Session
 
 HOSTS = ("10.0.0.1", "10.0.0.2")
@@ -52,9 +51,8 @@ async def negotiating(sender: triortc.Peer, viewer: triortc.Peer) -> AsyncIterat
 
 def receive_media(peer: triortc.Peer, *kinds: str) -> None:
     """Let a peer ask for media that it only counts."""
-    with peer._driver.turn() as session:
-        for kind in kinds:
-            session.add_transceiver(kind, Direction.RECVONLY, default_capabilities(kind))
+    for kind in kinds:
+        peer.add_transceiver(kind, direction="recvonly")
 
 
 def session_of(peer: triortc.Peer) -> Session:
@@ -73,10 +71,18 @@ def make_frame(number: int, *, packets: int = 3) -> EncodedFrame:
     )
 
 
+def make_vp8_frame(number: int, *, size: int = 2500) -> EncodedFrame:
+    """Make a frame in the form of VP8, with nothing to see in it."""
+    keyframe = number % 10 == 0
+    tag = bytes([0x10 if keyframe else 0x11, number % 256])
+    payloads = vp8.packetize(tag + bytes([number % 256]) * size, number)
+    return EncodedFrame(payloads, timestamp=number * 3000, time=trio.current_time(), keyframe=keyframe)
+
+
 async def feed_frames(feed: Feed, *, framerate: float = 30.0) -> None:
     """Publish frames for ever, on the trio clock."""
     number = 0
     while True:
-        feed.publish(make_frame(number))
+        feed.publish(make_vp8_frame(number))
         number += 1
         await trio.sleep(1 / framerate)

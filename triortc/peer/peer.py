@@ -1,21 +1,19 @@
 """The hub: one WebRTC peer connection, as the application sees it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from ipaddress import ip_address
+from typing import cast
 
 import trio
 
 from triortc.handles import RunBound
 from triortc.media.local_track import LocalTrack
-from triortc.net.endpoint import Endpoint, Network
-from triortc.net.mux import SharedPort, SharedPortMember
-from triortc.nursery import open_bare_nursery
+from triortc.net.endpoint import Network
+from triortc.net.mux import SharedPort
 from triortc.protocol.ice.candidate import IceCandidate
 from triortc.protocol.rtp.srtp import Scratch
-from triortc.protocol.sdp.description import Direction, SessionDescription
+from triortc.protocol.sdp.description import SessionDescription
 from triortc.protocol.session import events
-from triortc.protocol.session.codecs import CAPABILITIES
 from triortc.protocol.session.events import (
     CloseReason,
     ConnectionState,
@@ -25,13 +23,16 @@ from triortc.protocol.session.events import (
 )
 from triortc.protocol.session.session import Session
 from triortc.protocol.wire.errors import LocalProtocolError
-from triortc.protocol.wire.machine import Address
 
 from .config import PeerConfig
 from .driver import Driver
 from .errors import IceFailed, PeerClosed, PeerFailed
+from .gathering import Gatherer, endpoint_name
+from .parameters import EncodingParameters
+from .remote_track import RemoteTrack
+from .sections import MediaSections
 from .statistics import PeerStatistics, gather_statistics
-from .transceiver import Transceiver
+from .transceiver import DirectionName, Kind, Transceiver, parse_direction
 from .watch import Watched
 
 MAX_UNREAD_CANDIDATES = 64
@@ -57,10 +58,10 @@ class Peer(RunBound):
         super().__init__()
         self._session = session
         self._config = config
-        self._network = network
         self._nursery = nursery
         self._driver = Driver(session, scratch, self._handle_event)
-        self._transceivers: list[Transceiver] = []
+        self._sections = MediaSections(self._driver, nursery)
+        self._gatherer = Gatherer(self._driver, network, nursery, port)
         self._connection_state = Watched(ConnectionState.NEW)
         self._signaling_state = Watched(SignalingState.STABLE)
         self._gathering_state = Watched(IceGatheringState.NEW)
@@ -68,21 +69,24 @@ class Peer(RunBound):
         self._ended: Watched[events.SessionEnded | None] = Watched(None)
         # The operations chain of W3C webrtc §4.4.1.2: a trio.Lock is first come, first served.
         self._operations = trio.Lock()
-        self._gathering = False
-        self._sockets: list[Endpoint] = []
-        self._member: SharedPortMember | None = None
-        if port is not None:
-            self._member = port.attach(session.ice.local_parameters.ufrag, self._driver)
         # session → peer.candidates: 64, BLOCK, which never comes to pass: a generation has at most
-        # 32 candidates and their end.
+        # 32 candidates and their end, and a restart discards the unread ones.
         self._candidate_sender, self._candidate_receiver = trio.open_memory_channel[IceCandidate | None](
             MAX_UNREAD_CANDIDATES
         )
 
     # Media
 
-    def add_track(self, track: LocalTrack) -> Transceiver:
+    def add_track(self, track: LocalTrack, *stream_ids: str) -> Transceiver:
         """Send a track to the remote side, from the next finished offer and answer on.
+
+        A media section of the track's kind that never sent anything is used, else a new one,
+        in which the remote side may send as well (W3C ``addTrack``).
+
+        Args:
+          track: what to send.
+          stream_ids: the MediaStreams to announce it in; by default one that all the peer's
+            tracks share, so that receivers keep them in step.
 
         Raises:
           LocalProtocolError: if this peer sends the track already.
@@ -90,37 +94,68 @@ class Peer(RunBound):
         """
         self._check_open()
         track._check_run()
-        if any(transceiver.track is track for transceiver in self._transceivers):
-            raise LocalProtocolError(f"the track {track.id} was added before")
-        capabilities = [CAPABILITIES[encoding.name.lower()] for encoding in track.encodings]
-        with self._driver.turn() as session:
-            core = session.add_transceiver(
-                track.kind,
-                Direction.SENDONLY,
-                capabilities,
-                stream_ids=(session.negotiation.cname,),
-                track_id=track.id,
-                created_by_add_track=True,
-            )
-            transceiver = Transceiver(core, track, self._driver)
-            self._transceivers.append(transceiver)
-        return transceiver
+        return self._sections.add_track(track, stream_ids)
+
+    def add_transceiver(
+        self,
+        track_or_kind: LocalTrack | Kind,
+        *,
+        direction: DirectionName = "sendrecv",
+        stream_ids: Sequence[str] = (),
+        send_encodings: Sequence[EncodingParameters] = (),
+    ) -> Transceiver:
+        """Add a media section to the next offer (W3C ``addTransceiver``).
+
+        Args:
+          track_or_kind: what to send; or ``"audio"`` or ``"video"``, to receive, or to send
+            later (:meth:`Transceiver.replace_track`).
+          direction: what this side wants.
+          stream_ids: as in :meth:`add_track`.
+          send_encodings: how to send the track; several, each with a rid, are a simulcast.
+
+        Raises:
+          LocalProtocolError: for another kind or direction, or encodings that do not go together.
+          trio.ClosedResourceError: after the block.
+        """
+        self._check_open()
+        track = track_or_kind if isinstance(track_or_kind, LocalTrack) else None
+        if track is not None:
+            track._check_run()
+        kind = cast(Kind, track_or_kind) if track is None else track.kind
+        if kind not in ("audio", "video"):
+            raise LocalProtocolError(f"not a kind of media: {kind!r}")
+        return self._sections.add_transceiver(
+            track, kind, parse_direction(direction), stream_ids, send_encodings
+        )
+
+    def remove_track(self, track: LocalTrack) -> None:
+        """Send a track no more; its media section stays, and may be used again (W3C ``removeTrack``)."""
+        self._check_open()
+        self._sections.remove_track(track)
 
     @property
     def transceivers(self) -> tuple[Transceiver, ...]:
-        """The media sections of this side's tracks, in the order they were added."""
-        return tuple(self._transceivers)
+        """The media sections that were not stopped, in the order they were added."""
+        return tuple(self._sections.all)
+
+    @property
+    def tracks(self) -> "trio.MemoryReceiveChannel[RemoteTrack]":
+        """The remote side's tracks, as descriptions announce them; ends with the peer."""
+        return self._sections.tracks
 
     # Negotiation
 
-    def create_offer(self) -> SessionDescription:
+    def create_offer(self, *, ice_restart: bool = False) -> SessionDescription:
         """Return an offer of all tracks; pure, nothing changes until it is set (RFC 9429 §4.1.8).
+
+        Args:
+          ice_restart: look for the way to the remote side anew; media goes on meanwhile.
 
         Raises:
           InvalidStateError: if there is nothing to offer, or an exchange is under way.
         """
         self._check_open()
-        return self._session.create_offer()
+        return self._session.create_offer(ice_restart=ice_restart)
 
     def create_answer(self) -> SessionDescription:
         """Return an answer to the remote offer; pure (RFC 9429 §4.1.9).
@@ -146,13 +181,10 @@ class Peer(RunBound):
         async with self._operations:
             self._check_ended()
             if description is None:
-                answers = self._session.signaling_state is SignalingState.HAVE_REMOTE_OFFER
-                description = self.create_answer() if answers else self.create_offer()
+                description = self.create_answer() if self._is_to_answer() else self.create_offer()
             with self._driver.turn() as session:
                 session.set_local_description(description, trio.current_time())
-            if not self._gathering:
-                self._gathering = True
-                self._start_gathering()
+            self._gatherer.start(self._config.ice_servers)
 
     async def set_remote_description(self, description: SessionDescription) -> None:
         """Apply the remote side's offer or answer (RFC 9429 §4.1.11).
@@ -180,6 +212,15 @@ class Peer(RunBound):
             self._check_ended()
             with self._driver.turn() as session:
                 session.add_remote_candidate(candidate, trio.current_time())
+
+    def restart_ice(self) -> None:
+        """Let the next offer look for the way to the remote side anew (W3C ``restartIce``).
+
+        A negotiation is needed for it; media goes on meanwhile.
+        """
+        self._check_open()
+        with self._driver.turn() as session:
+            session.restart_ice()
 
     @property
     def local_description(self) -> SessionDescription | None:
@@ -276,23 +317,23 @@ class Peer(RunBound):
         """End now: synchronous, so it works under cancellation; a second time does nothing."""
         self._check_run()
         self._driver.close()
-        self._release()
+        self._gatherer.close()
 
     def statistics(self) -> PeerStatistics:
         """Return what can be said in figures now: frozen, and cheap enough for once a second."""
         self._check_run()
-        return gather_statistics(self._session, self._driver, self._transceivers, trio.current_time())
+        return gather_statistics(self._session, self._driver, self._sections.all, trio.current_time())
 
     def __repr__(self) -> str:
         pair = self._session.ice.selected_pair
         path = ""
         if pair is not None:
-            path = f" {_endpoint_name(pair.local_base)} → {_endpoint_name(pair.remote)}"
+            path = f" {endpoint_name(pair.local_base)} → {endpoint_name(pair.remote)}"
             if pair.rtt is not None:
                 path += f" rtt={pair.rtt * 1000:.0f}ms"
         media = "".join(
             f" {transceiver.kind}:{transceiver.current_direction or transceiver.direction}"
-            for transceiver in self._transceivers
+            for transceiver in self._sections.all
         )
         return f"<Peer {self.connection_state.value}{path}{media}>"
 
@@ -303,64 +344,16 @@ class Peer(RunBound):
         self._nursery.start_soon(self._driver.run_timers, name="timers")
         self._nursery.start_soon(self._driver.run_dtls_srtp, name="dtls-srtp")
 
-    def _start_gathering(self) -> None:
-        if self._member is not None:
-            endpoints: tuple[Endpoint, ...] = self._member.endpoints
-        else:
-            endpoints = tuple(self._open_sockets())
-        self._driver.endpoints.update({endpoint.local: endpoint for endpoint in endpoints})
-        with self._driver.turn() as session:
-            now = trio.current_time()
-            for endpoint in endpoints:
-                session.add_host_address(endpoint.local, now)
-            if not self._config.ice_servers:
-                session.end_of_bases(now)
-        if self._config.ice_servers:
-            self._nursery.start_soon(
-                self._gather_server_reflexive, [endpoint.local for endpoint in endpoints], name="ice.gather"
-            )
-
-    def _open_sockets(self) -> list[Endpoint]:
-        for address in self._network.addresses():
-            try:
-                endpoint = self._network.open_endpoint(address)
-            except OSError:
-                # An interface that went away meanwhile is no reason to fail the others.
-                continue
-            self._sockets.append(endpoint)
-            self._nursery.start_soon(
-                self._driver.run_receive, endpoint, name=f"ice.receive {_endpoint_name(endpoint.local)}"
-            )
-        return self._sockets
-
-    async def _gather_server_reflexive(self, bases: list[Address]) -> None:
-        """Ask every STUN server from every socket; a dead one delays nobody else."""
-        async with open_bare_nursery() as nursery:
-            for server in self._config.ice_servers:
-                for host, port in server.addresses():
-                    nursery.start_soon(self._ask_server, host, port, bases, name=f"ice.gather {host}")
-        with self._driver.turn() as session:
-            session.end_of_bases(trio.current_time())
-
-    async def _ask_server(self, host: str, port: int, bases: list[Address]) -> None:
-        try:
-            addresses = await self._network.resolve(host, port)
-        except OSError:
-            return
-        with self._driver.turn() as session:
-            now = trio.current_time()
-            for base in bases:
-                server = next((address for address in addresses if _can_reach(base, address)), None)
-                if server is not None:
-                    session.gather_server_reflexive(base, server, now)
+    def _is_to_answer(self) -> bool:
+        return self._session.signaling_state in (
+            SignalingState.HAVE_REMOTE_OFFER,
+            SignalingState.HAVE_LOCAL_PRANSWER,
+        )
 
     def _handle_event(self, event: SessionEvent) -> None:
         match event:
-            case events.KeyframeRequested(mid):
-                self._request_keyframe(mid)
             case events.AddressChecked(local, remote):
-                if self._member is not None:
-                    self._member.route(local, remote)
+                self._gatherer.route(local, remote)
             case events.LocalCandidateFound(candidate):
                 self._candidate_sender.send_nowait(candidate)
             case events.ConnectionStateChanged(state):
@@ -372,20 +365,23 @@ class Peer(RunBound):
                 self._gathering_state.set(state)
             case events.NegotiationNeeded():
                 self._negotiation_needed.set(True)
+            case events.IceRestarted(ufrag):
+                self._discard_candidates()
+                self._gatherer.restart(ufrag, self._config.ice_servers)
             case events.SendersChanged():
-                self._update_senders()
+                self._sections.set_connected(self._session.media.started and self._session.ended is None)
             case events.SessionEnded():
                 self._finish(event)
+            case _:
+                self._sections.handle(event)
 
-    def _request_keyframe(self, mid: str) -> None:
-        for transceiver in self._transceivers:
-            if transceiver.mid == mid:
-                transceiver.request_keyframe()
-
-    def _update_senders(self) -> None:
-        connected = self._session.media.started and self._session.ended is None
-        for transceiver in self._transceivers:
-            transceiver.update(self._nursery, connected=connected)
+    def _discard_candidates(self) -> None:
+        """Forget what was found for the generation before."""
+        try:
+            while True:
+                self._candidate_receiver.receive_nowait()
+        except (trio.WouldBlock, trio.ClosedResourceError):
+            return
 
     def _finish(self, ended: events.SessionEnded) -> None:
         self._ended.set(ended)
@@ -394,14 +390,7 @@ class Peer(RunBound):
         self._gathering_state.set(self._gathering_state.value)
         self._negotiation_needed.set(False)
         self._candidate_sender.close()
-        self._update_senders()
-
-    def _release(self) -> None:
-        """Give sockets back; their tasks end with them."""
-        if self._member is not None:
-            self._member.detach()
-        for endpoint in self._sockets:
-            endpoint.close()
+        self._sections.end(self._failure(ended))
 
     def _check_open(self) -> None:
         self._check_run()
@@ -411,21 +400,10 @@ class Peer(RunBound):
 
     def _check_ended(self) -> None:
         ended = self._ended.value
-        if ended is None:
-            return
+        if ended is not None:
+            raise self._failure(ended) or PeerClosed(ended.reason)
+
+    def _failure(self, ended: events.SessionEnded) -> PeerFailed | None:
         if ended.reason is CloseReason.ICE_FAILED:
-            raise IceFailed(ended.reason, tuple(map(str, self._session.ice.candidate_pairs)))
-        if ended.reason.is_failure:
-            raise PeerFailed(ended.reason, ended.detail)
-        raise PeerClosed(ended.reason)
-
-
-def _endpoint_name(address: Address) -> str:
-    host, port = address
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _can_reach(base: Address, server: Address) -> bool:
-    """Whether a socket and a server are of one family, and both or neither on loopback."""
-    one, other = ip_address(base[0]), ip_address(server[0])
-    return one.version == other.version and one.is_loopback == other.is_loopback
+            return IceFailed(ended.reason, tuple(map(str, self._session.ice.candidate_pairs)))
+        return PeerFailed(ended.reason, ended.detail) if ended.reason.is_failure else None
