@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from triortc.media.encodings import Encoding
 from triortc.media.local_track import LocalTrack
-from triortc.media.source import Encoding
 from triortc.protocol.session.codecs import CAPABILITIES, CodecCapability, default_capabilities
 from triortc.protocol.wire.errors import LocalProtocolError
 

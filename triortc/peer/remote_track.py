@@ -1,13 +1,17 @@
 """What the remote side sends, as the application takes it: frames, encoded frames or packets."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from typing import Self, cast
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from functools import partial
+from typing import Any, Self, cast
 
 import trio
 
 from triortc.handles import RunBound
+from triortc.media.audio_frames import AudioFrames, SampleFormat, open_audio_frames
+from triortc.media.encodings import Kind
 from triortc.media.subscription import AudioSubscription, Subscription, VideoSubscription
+from triortc.media.video_frames import VideoFrames, open_video_frames
 from triortc.protocol.rtp.frame import ReceivedFrame
 from triortc.protocol.rtp.packet import RtpPacket
 from triortc.protocol.session.receiving import Wanted
@@ -43,7 +47,7 @@ class RemoteTrack(RunBound):
     def __init__(self, core: Core, driver: Driver) -> None:
         super().__init__()
         assert core.mid is not None
-        self.kind = core.kind
+        self.kind = cast(Kind, core.kind)
         self.id = core.remote_track_id or f"{core.kind}-{core.mid}"
         self.stream_ids = core.remote_stream_ids
         self.rids = core.receive_rids
@@ -100,6 +104,43 @@ class RemoteTrack(RunBound):
         layer = self._layer(self._choose_rid(rid))
         with layer.subscribe() as subscription:
             yield _FrameStream(self, subscription)
+
+    @asynccontextmanager
+    async def frames(
+        self, *, format: str | None = None, lossless: bool = False, rid: str | None = None
+    ) -> AsyncIterator[AsyncIterator[Any]]:
+        """Read decoded frames: ``av.VideoFrame`` or ``av.AudioFrame``. Decoding is done in workers.
+
+        ``async with track.frames(format="rgb24") as frames: async for frame in frames: ...``
+        A picture that the reader is too slow for gives way to a newer one. Sound comes at the
+        pace of playing: packets that were lost are recovered or concealed. The iteration ends
+        with the track.
+
+        Args:
+          format: as FFmpeg names it. Video: a pixel format such as ``"rgb24"`` or ``"gray"``;
+            None leaves pictures as they were decoded. Audio: a sample format; None is ``"s16"``.
+            Sound has 48,000 samples a second, in stereo.
+          lossless: give every frame, as soon as it can be had; the reader has to keep up within
+            the 64 frames that :meth:`encoded_frames` keeps.
+          rid: which encoding of a simulcast; by default the first one.
+
+        Raises:
+          LocalProtocolError: if there is no such format or encoding.
+          MediaError: if FFmpeg has no decoder for it.
+          PeerFailed: out of the iteration, if the connection fails.
+        """
+        async with self.encoded_frames(rid) as encoded:
+            if self.kind == "video":
+                ask = partial(self._ask_keyframe, self._choose_rid(rid))
+                decoding: AbstractAsyncContextManager[VideoFrames | AudioFrames] = open_video_frames(
+                    encoded, on_keyframe_needed=ask, format=format, lossless=lossless
+                )
+            else:
+                decoding = open_audio_frames(
+                    encoded, format=cast(SampleFormat, format or "s16"), lossless=lossless
+                )
+            async with decoding as frames:
+                yield frames
 
     @asynccontextmanager
     async def rtp_packets(self, rid: str | None = None) -> AsyncIterator[AsyncIterator[RtpPacket]]:

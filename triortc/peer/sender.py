@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import trio
 
+from triortc.media.encodings import Encoding, Limits
 from triortc.media.local_track import LocalTrack
-from triortc.media.source import Encoding
 from triortc.media.subscription import Subscription
 from triortc.protocol.session.transceiver import Transceiver as Core
 
@@ -20,14 +20,14 @@ class _Wish:
 
     track: LocalTrack
     encoding: Encoding
-    parameters: EncodingParameters
 
 
 class _Stream:
     """One running ``rtp.send`` task."""
 
-    def __init__(self, wish: _Wish) -> None:
+    def __init__(self, wish: _Wish, limits: Limits) -> None:
         self.wish = wish
+        self.limits = limits
         self.scope = trio.CancelScope()
         self.subscription: Subscription | None = None
 
@@ -107,27 +107,33 @@ class Sender:
         running = (each.subscription.frames_dropped for each in self._streams.values() if each.subscription)
         return self._dropped_before + sum(running)
 
-    def _wishes(self) -> dict[str | None, _Wish]:
+    def _wish(self) -> _Wish | None:
         if self.track is None or not self._connected or not self._core.sends:
-            return {}
+            return None
         encoding = self.encoding_of(self.track)
-        if encoding is None:
-            return {}
-        return {
-            each.rid: _Wish(self.track, encoding, each) for each in self.parameters.encodings if each.active
-        }
+        return None if encoding is None else _Wish(self.track, encoding)
 
     def _update(self) -> None:
         """Start, restart or end the tasks; synchronous."""
-        wishes = self._wishes()
+        wish = self._wish()
+        wanted = {each.rid: _limits_of(each) for each in self.parameters.encodings if wish and each.active}
         for rid, stream in list(self._streams.items()):
-            if wishes.get(rid) != stream.wish:
+            if rid not in wanted or stream.wish != wish:
                 self._retire(self._streams.pop(rid))
-        for rid, wish in wishes.items():
-            if rid not in self._streams:
-                stream = self._streams[rid] = _Stream(wish)
+        for rid, limits in wanted.items():
+            assert wish is not None
+            if rid in self._streams:
+                self._limit(self._streams[rid], limits)
+            else:
+                stream = self._streams[rid] = _Stream(wish, limits)
                 name = f"rtp.send {self._core.mid}" if rid is None else f"rtp.send {self._core.mid} {rid}"
                 self._nursery.start_soon(self._send, stream, name=name)
+
+    def _limit(self, stream: _Stream, limits: Limits) -> None:
+        if limits != stream.limits:
+            stream.limits = limits
+            if stream.subscription is not None:
+                stream.wish.track.set_limits(stream.subscription, limits)
 
     def _retire(self, stream: _Stream) -> None:
         stream.scope.cancel()
@@ -139,10 +145,18 @@ class Sender:
         assert mid is not None
         with stream.scope:
             try:
-                subscription = wish.track.subscribe(wish.encoding)
+                subscription = wish.track.subscribe(wish.encoding, limits=stream.limits)
             except trio.ClosedResourceError:
                 return  # the track's block has ended, which is not the peer's end
             # One wake-up, one turn and one or two transmits per frame, until the track ends.
             with subscription as stream.subscription, suppress(trio.EndOfChannel):
                 while True:
                     send_frame(mid, await subscription.receive())
+
+
+def _limits_of(parameters: EncodingParameters) -> Limits:
+    return Limits(
+        max_bitrate=parameters.max_bitrate,
+        max_framerate=parameters.max_framerate,
+        scale_resolution_down_by=parameters.scale_resolution_down_by,
+    )

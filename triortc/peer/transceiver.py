@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias
 
 from triortc.handles import RunBound
+from triortc.media.encodings import Encoding
 from triortc.media.local_track import LocalTrack
-from triortc.media.source import Encoding
 from triortc.protocol.sdp.description import Direction
 from triortc.protocol.session.transceiver import Transceiver as Core
 from triortc.protocol.wire.errors import InvalidStateError, LocalProtocolError
