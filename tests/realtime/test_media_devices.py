@@ -3,12 +3,12 @@
 import socket
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from triortc.media import containers
 from triortc.media.source import Camera, MediaError, MediaFile, Microphone, Source
 
 pytestmark = [
@@ -74,12 +74,22 @@ def test_a_url_that_nobody_serves_is_refused() -> None:
         assert refusal(MediaFile(url)) == f"cannot open {url}: Connection refused"
 
 
-def test_a_url_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch, silent_port: int) -> None:
-    monkeypatch.setattr(containers, "TIMEOUT", (0.3, 0.3))
-    url = f"http://127.0.0.1:{silent_port}/clip.webm"
+@pytest.mark.parametrize("scheme", ["http", "rtsp", "rtmp"])
+@pytest.mark.parametrize("path", ["clip.webm", "live.m3u8"])
+def test_a_url_that_hangs_is_given_up(silent_port: int, scheme: str, path: str) -> None:
+    url = f"{scheme}://127.0.0.1:{silent_port}/{path}"
     started = time.monotonic()
-    assert refusal(MediaFile(url)) == f"cannot open {url}: no answer in time"
+    assert refusal(MediaFile(url, timeout=0.3)) == f"cannot open {url}: no answer in time"
     assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("scheme", ["http", "rtsp", "rtmp"])
+def test_no_password_is_shown(silent_port: int, scheme: str, caplog: pytest.LogCaptureFixture) -> None:
+    source = MediaFile(f"{scheme}://me:hunter2@127.0.0.1:{silent_port}/a?token=hunter2", timeout=0.2)
+    with pytest.raises(MediaError, match=r"…@127\.0\.0\.1:\d+/a") as raised:
+        source.open()
+    told = [*traceback.format_exception(raised.value), repr(source), str(source), caplog.text]
+    assert "hunter2" not in "".join(told)
 
 
 def test_an_unknown_protocol_is_named() -> None:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import pytest
@@ -46,7 +46,7 @@ class DyingReader:
         self._source = source
         self._pattern = PATTERN.open()
 
-    def read(self) -> Captured | None:
+    def read(self, wanted: Collection[Kind] = ()) -> Captured | None:
         self._source.frames -= 1
         if self._source.frames < 0:
             raise MediaError("cannot read camera dying: No such device")

@@ -1,8 +1,9 @@
-"""The capture task: reads one source in a worker thread and hands its frames to the tracks."""
+"""The capture task: reads one source, and hands its frames to the tracks."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from fractions import Fraction
-from typing import TYPE_CHECKING, cast
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, cast
 
 import trio
 
@@ -11,7 +12,7 @@ from triortc.protocol.rtp.frame import EncodedFrame
 from .inbox import Raw
 from .local_track import LocalTrack
 from .reader import Captured, CodedFrame, Reader
-from .source import Kind
+from .source import Encoding, Kind
 from .timeline import Timeline
 from .workers import run_in_worker
 
@@ -19,44 +20,54 @@ if TYPE_CHECKING:
     from av import VideoFrame
 
 
-class Capture:
-    """One opened source and the tracks it feeds.
+class Delivery:
+    """Where the frames of one source go: the tracks that it feeds, on the run's clock.
 
     *epoch*, on the trio clock, is where the RTP timelines of all tracks begin.
     """
 
-    def __init__(
-        self,
-        reader: Reader,
-        tracks: Mapping[Kind, LocalTrack],
-        *,
-        limiter: trio.CapacityLimiter,
-        epoch: float,
-    ) -> None:
-        self._reader = reader
+    def __init__(self, tracks: Mapping[Kind, LocalTrack], *, live: bool, epoch: float) -> None:
         self._tracks = tracks
-        self._limiter = limiter
+        self._live = live
         self._epoch = epoch
         self._timeline = Timeline()
         self._last_timestamps: dict[Kind, int] = {}
 
-    async def run(self) -> None:
-        """Read until the source ends, then end its tracks.
+    @property
+    def wanted(self) -> Collection[Kind]:
+        """The kinds whose frames somebody watches; others need not be decoded."""
+        return [kind for kind, track in self._tracks.items() if track._wanted]
 
-        Raises:
-          MediaError: when the source fails.
-        """
-        while (captured := await run_in_worker(self._reader.read, self._limiter)) is not None:
-            track = self._tracks.get(captured.kind)
-            if track is not None:
-                await self._deliver(captured, track)
+    async def deliver(self, captured: Captured) -> None:
+        """Hand on a frame that has its source's time; at once when live, else when it is due."""
+        time = await self._place(captured.seconds)
+        await self._hand_on(captured, time, self._timeline.offset)
+
+    async def deliver_now(self, captured: Captured) -> None:
+        """Hand on a frame at once; its time is on the trio clock."""
+        await self._hand_on(captured, captured.seconds, 0.0)
+
+    def finish(self) -> None:
+        """End the tracks, as a file ends."""
         for track in self._tracks.values():
             track._finish()
 
-    async def _deliver(self, captured: Captured, track: LocalTrack) -> None:
-        time = await self._place(captured.seconds)
-        timestamp = self._timestamp(captured, track.encodings[0].clock_rate)
+    async def _place(self, seconds: float) -> float:
+        now = trio.current_time()
+        if self._live:
+            return self._timeline.place_live(seconds, now)
+        due = self._timeline.place_stored(seconds, now)
+        await trio.sleep_until(due)
+        return due
+
+    async def _hand_on(self, captured: Captured, time: float, offset: float) -> None:
+        track = self._tracks.get(captured.kind)
         frame = captured.frame
+        if track is None or frame is None:
+            if track is not None:
+                track._pass_by()
+            return
+        timestamp = self._timestamp(captured, offset, track.encodings[0].clock_rate)
         if isinstance(frame, CodedFrame):
             encoded = EncodedFrame(frame.payloads, timestamp=timestamp, time=time, keyframe=frame.keyframe)
             track._publish(track.encodings[0], encoded)
@@ -65,21 +76,63 @@ class Capture:
             _stamp(cast("VideoFrame", frame), timestamp)
         await track._put(Raw(frame, timestamp, time))
 
-    async def _place(self, seconds: float) -> float:
-        now = trio.current_time()
-        if self._reader.live:
-            return self._timeline.place_live(seconds, now)
-        due = self._timeline.place_stored(seconds, now)
-        await trio.sleep_until(due)
-        return due
-
-    def _timestamp(self, captured: Captured, clock_rate: int) -> int:
+    def _timestamp(self, captured: Captured, offset: float, clock_rate: int) -> int:
         """Return the frame's RTP timestamp, which is later than that of the frame before."""
-        start = self._timeline.offset - self._epoch
+        start = offset - self._epoch
         timestamp = round(captured.seconds * clock_rate) + round(start * clock_rate)
         timestamp = max(timestamp, self._last_timestamps.get(captured.kind, -1) + 1)
         self._last_timestamps[captured.kind] = timestamp
         return timestamp
+
+
+class Opened(Protocol):
+    """An opened source, as ``open_media`` runs it.
+
+    Attributes:
+      kinds: what it gives.
+      live: whether its frames come at the moment of capture, rather than being paced.
+      framerate: video frames per second, or nearly.
+      encodings: the kinds that come encoded, and how.
+    """
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]: ...  # noqa: D102
+    @property
+    def live(self) -> bool: ...  # noqa: D102
+    @property
+    def framerate(self) -> float: ...  # noqa: D102
+    @property
+    def encodings(self) -> Mapping[Kind, Encoding]: ...  # noqa: D102
+
+    async def run(self, delivery: Delivery) -> None:
+        """Hand on frames until the source ends, then end its tracks.
+
+        Raises what the source raises.
+        """
+        ...
+
+
+class ThreadedReader:
+    """A reader, used in worker threads."""
+
+    def __init__(self, reader: Reader, limiter: trio.CapacityLimiter, name: str) -> None:
+        self._reader = reader
+        self._limiter = limiter
+        self._name = name
+        self.kinds, self.live = reader.kinds, reader.live
+        self.framerate, self.encodings = reader.framerate, reader.encodings
+
+    async def run(self, delivery: Delivery) -> None:
+        """Read until the source ends, then end its tracks."""
+        while True:
+            read = partial(self._reader.read, delivery.wanted)
+            captured = await run_in_worker(read, self._limiter)
+            if captured is None:
+                break
+            if not isinstance(captured, Captured):
+                raise TypeError(f"{self._name} has read a {type(captured).__name__}, which is no Captured")
+            await delivery.deliver(captured)
+        delivery.finish()
 
 
 def _stamp(frame: "VideoFrame", timestamp: int) -> None:

@@ -4,18 +4,16 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import cast
 
 import av
 from av.container import InputContainer
-from av.packet import Packet
-from av.stream import Stream
 
-from .containers import TIMEOUT, as_yuv420p, open_container
-from .reader import Captured, RawFrame
+from .containers import AnyPacket, Decoder, as_yuv420p, open_container, read_packets
+from .reader import EVERYTHING, Captured, RawFrame
 from .source import Camera, Encoding, Kind, MediaError, Microphone, media_errors
+from .urls import TIMEOUT
 
 BAD_PACKETS = 30
 """Packets in a row that may be undecodable; the first pictures of many cameras are."""
@@ -84,7 +82,7 @@ def _microphone_input(microphone: Microphone) -> tuple[str, str]:
 
 
 class DeviceReader:
-    """Reads a camera or a microphone; blocks until there is something."""
+    """Reads a camera, a microphone or a screen; blocks until there is something."""
 
     live = True
     encodings: Mapping[Kind, Encoding] = {}
@@ -93,31 +91,34 @@ class DeviceReader:
         self._container = container
         self._kind: Kind = kind
         self._what = what.replace("open", "read", 1)
-        self._stream = next((stream for stream in container.streams if stream.type == kind), None)
-        if self._stream is None:
+        stream = next((stream for stream in container.streams if stream.type == kind), None)
+        if stream is None:
             container.close()
             raise MediaError(f"cannot {what}: the device gives no {kind}")
+        self._stream = stream
         self.kinds: tuple[Kind, ...] = (kind,)
-        self.framerate = float(self._stream.average_rate or 30) if kind == "video" else 0.0
-        self._packets = container.demux(self._stream)
+        self.framerate = float(stream.average_rate or 30) if kind == "video" else 0.0
+        self._decoder = Decoder(stream)
+        self._packets = read_packets(container, [stream], self._what)
         self._frames: deque[RawFrame] = deque()
 
-    def read(self) -> Captured:
+    def read(self, wanted: Collection[Kind] = EVERYTHING) -> Captured:
         """Return the next picture or piece of sound.
 
         Raises:
           MediaError: when the device is gone, or silent for two seconds.
         """
-        bad = 0
         while not self._frames:
             packet = self._next_packet()
+            if self._kind not in wanted:
+                self._decoder.skip(packet)
+                ticks = packet.pts
+                seconds = time.perf_counter() if ticks is None else float(ticks * packet.time_base)
+                return Captured(self._kind, None, seconds)
             with media_errors(self._what):
-                try:
-                    self._frames += cast(list[RawFrame], packet.decode())
-                except av.error.InvalidDataError:
-                    bad += 1
-                    if bad == BAD_PACKETS:
-                        raise
+                self._frames += self._decoder.decode(packet)
+            if self._decoder.damaged >= BAD_PACKETS:
+                raise MediaError(f"cannot {self._what}: what it gives cannot be decoded")
         frame = self._frames.popleft()
         seconds = time.perf_counter() if frame.time is None else frame.time
         return Captured(self._kind, as_yuv420p(frame), seconds)
@@ -126,17 +127,18 @@ class DeviceReader:
         """Give the device back."""
         self._container.close()
 
-    def _next_packet(self) -> "Packet[Stream]":
+    def _next_packet(self) -> AnyPacket:
         """Wait for a packet; some devices say that there is none yet, and some never do."""
         deadline = time.perf_counter() + TIMEOUT[1]
         while True:
             try:
-                with media_errors(self._what):
-                    return next(self._packets)
-            except StopIteration:
-                raise MediaError(f"cannot {self._what}: the device has stopped") from None
+                packet = next(self._packets, None)
             except MediaError as error:
                 if not isinstance(error.__cause__, BlockingIOError) or time.perf_counter() > deadline:
                     raise
+            else:
+                if packet is None or not packet.size:
+                    raise MediaError(f"cannot {self._what}: the device has stopped")
+                return packet
             time.sleep(0.005)
-            self._packets = self._container.demux(self._stream)
+            self._packets = read_packets(self._container, [self._stream], self._what)

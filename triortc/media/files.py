@@ -1,33 +1,34 @@
 """Files and URLs: decoded, or taken apart as they are."""
 
+import errno
 import heapq
 import math
 import os
+import socket
 from collections import deque
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple, Protocol, TypeAlias, cast
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple, Protocol, cast
+from urllib.parse import urlsplit
 
 import av
 from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer
-from av.packet import Packet
 from av.stream import Disposition, Stream
 
 from triortc.protocol.rtp.payload.formats import FORMATS
 from triortc.protocol.rtp.payload.h264 import split_nal_units
 from triortc.protocol.wire.errors import LocalProtocolError
 
-from .containers import as_yuv420p, open_container
-from .reader import Captured, CodedFrame, RawFrame
+from .containers import AnyPacket, Decoder, as_yuv420p, open_container, read_packets
+from .reader import EVERYTHING, Captured, CodedFrame, RawFrame
 from .source import H264, VP8, Encoding, Kind, MediaError, MediaFile, Opus, media_errors
+from .urls import is_live, protocol_options, public_name, timeouts
 
 READ_AHEAD = 256
 """Packets that are read ahead to bring audio and video into order; muxers differ in care."""
 
 BASELINE = "42"
 """How the ``profile_level_id`` of Baseline begins, constrained or not (RFC 6184 §8.1)."""
-
-AnyPacket: TypeAlias = "Packet[Stream]"
 
 
 def open_file(source: MediaFile) -> "FileReader":
@@ -38,11 +39,28 @@ def open_file(source: MediaFile) -> "FileReader":
         as it is.
     """
     path = os.fspath(source.path)
-    container = open_container(f"open {path}", path)
+    limits = timeouts(path) if source.timeout is None else (source.timeout, source.timeout)
+    options = protocol_options(path, limits[1]) | dict(source.options)
+    name = public_name(path)
+    container = _open(path, name, options, limits)
     try:
-        return FileReader(container, path, loop=source.loop, transcode=source.transcode)
+        return FileReader(container, name, loop=source.loop, transcode=source.transcode, live=is_live(path))
     except MediaError:
         container.close()
+        raise
+
+
+def _open(path: str, name: str, options: dict[str, str], limits: tuple[float, float]) -> InputContainer:
+    try:
+        return open_container(f"open {name}", path, options=options, timeout=limits)
+    except MediaError as error:
+        host = urlsplit(path).hostname if "://" in path else None
+        if not host or getattr(error.__cause__, "errno", None) != errno.EIO:
+            raise
+        try:  # FFmpeg has no word for it
+            socket.getaddrinfo(host, None)
+        except socket.gaierror as unknown:
+            raise MediaError(f"cannot open {name}: {unknown.strerror}") from unknown
         raise
 
 
@@ -50,12 +68,12 @@ class Piece(NamedTuple):
     """What came out of a packet.
 
     Attributes:
-      frame: decoded, or as it was.
+      frame: decoded, or as it was; None when nobody wanted it.
       seconds: its time in the file.
       duration: in seconds.
     """
 
-    frame: "RawFrame | CodedFrame"
+    frame: "RawFrame | CodedFrame | None"
     seconds: float
     duration: float
 
@@ -63,20 +81,24 @@ class Piece(NamedTuple):
 class Taker(Protocol):
     """What becomes of one stream's packets."""
 
-    def take(self, packet: AnyPacket) -> Iterator[Piece]:
+    def take(self, packet: AnyPacket, wanted: bool) -> Iterator[Piece]:
         """Yield what comes out of *packet*."""
         ...
 
 
 class FileReader:
-    """Reads the first video and the first audio stream, in the order of their timestamps."""
+    """Reads the first video and the first audio stream.
 
-    live = False
+    Those of a file come in the order of their timestamps, those of a live stream as they come.
+    """
 
-    def __init__(self, container: InputContainer, path: str, *, loop: bool, transcode: bool) -> None:
+    def __init__(
+        self, container: InputContainer, path: str, *, loop: bool, transcode: bool, live: bool = False
+    ) -> None:
         self._container = container
         self._path = path
         self._loop = loop
+        self.live = live
         self._streams = _find_streams(container)
         if not self._streams or container.format.name == "tty":  # FFmpeg would play a text as ANSI art
             raise MediaError(f"cannot open {path}: there is neither video nor audio in it")
@@ -87,22 +109,24 @@ class FileReader:
         if not transcode:
             self.encodings = {kind: _encoding_of(stream, path) for kind, stream in self._streams.items()}
         self._takers = {kind: self._taker(kind, stream) for kind, stream in self._streams.items()}
-        self._packets = self._in_order()
+        self._packets = self._read_packets()
         self._ready: deque[Captured] = deque()
         self._shift = 0.0
         self._begin, self._end = math.inf, -math.inf
 
-    def read(self) -> Captured | None:
+    def read(self, wanted: Collection[Kind] = EVERYTHING) -> Captured | None:
         """Return the next frame of either stream, or None at the end.
 
         Raises:
-          MediaError: when reading fails.
+          MediaError: when reading fails, or a live stream has ended.
         """
         with media_errors(f"read {self._path}"):
             while not self._ready:
                 packet = next(self._packets, None)
                 if packet is not None:
-                    self._take(packet)
+                    self._take(packet, wanted)
+                elif self.live:
+                    raise MediaError(f"cannot read {self._path}: the server has stopped sending")
                 elif not self._rewind():
                     return None
         return self._ready.popleft()
@@ -113,11 +137,15 @@ class FileReader:
 
     def _taker(self, kind: Kind, stream: Stream) -> Taker:
         encoding = self.encodings.get(kind)
-        return Decoder(stream, self._path) if encoding is None else Copier(stream, encoding, self._path)
+        if encoding is not None:
+            return Copier(stream, encoding, self._path)
+        if stream.codec_context is None:
+            raise MediaError(f"cannot open {self._path}: this FFmpeg has no decoder for its {kind}")
+        return Transcoder(stream)
 
-    def _take(self, packet: AnyPacket) -> None:
+    def _take(self, packet: AnyPacket, wanted: Collection[Kind]) -> None:
         kind = cast(Kind, packet.stream.type)
-        for frame, seconds, duration in self._takers[kind].take(packet):
+        for frame, seconds, duration in self._takers[kind].take(packet, kind in wanted):
             self._begin = min(self._begin, seconds)
             self._end = max(self._end, seconds + duration)
             self._ready.append(Captured(kind, frame, seconds + self._shift))
@@ -130,15 +158,19 @@ class FileReader:
             self._shift += self._end - self._begin
             self._begin, self._end = math.inf, -math.inf
             self._container.seek(self._container.start_time or 0)
-            self._packets = self._in_order()
+            self._packets = self._read_packets()
         return self._loop
 
-    def _in_order(self) -> Iterator[AnyPacket]:
+    def _read_packets(self) -> Iterator[AnyPacket]:
+        packets = read_packets(self._container, [*self._streams.values()], f"read {self._path}")
+        return packets if self.live else self._in_order(packets)
+
+    def _in_order(self, packets: Iterator[AnyPacket]) -> Iterator[AnyPacket]:
         """Yield the packets of all streams in the order of their decoding times."""
         waiting: list[tuple[float, int, AnyPacket]] = []
         counts = {stream.index: 0 for stream in self._streams.values()}
         latest = dict.fromkeys(counts, -math.inf)
-        for order, packet in enumerate(self._container.demux(*self._streams.values())):
+        for order, packet in enumerate(packets):
             index = packet.stream_index
             latest[index] = _decoding_time(packet, latest[index])
             heapq.heappush(waiting, (latest[index], order, packet))
@@ -151,21 +183,20 @@ class FileReader:
             yield heapq.heappop(waiting)[2]
 
 
-class Decoder:
-    """Decodes a stream; what is damaged is left out."""
+class Transcoder:
+    """Decodes a stream, to be encoded anew."""
 
-    def __init__(self, stream: Stream, path: str) -> None:
-        if stream.codec_context is None:
-            raise MediaError(f"cannot open {path}: this FFmpeg has no decoder for its {stream.type}")
-        stream.codec_context.thread_count = 1  # the worker is the thread
+    def __init__(self, stream: Stream) -> None:
+        self._decoder = Decoder(stream)
 
-    def take(self, packet: AnyPacket) -> Iterator[Piece]:
-        """Yield the frames that *packet* completes; an empty one flushes the decoder."""
-        try:
-            frames = cast(list[RawFrame], packet.decode())
-        except av.error.InvalidDataError:
+    def take(self, packet: AnyPacket, wanted: bool) -> Iterator[Piece]:
+        """Yield the frames that *packet* completes, or only its time."""
+        if not wanted:
+            self._decoder.skip(packet)
+            if packet.pts is not None:
+                yield Piece(None, *_times(packet))
             return
-        for frame in frames:
+        for frame in self._decoder.decode(packet):
             if frame.time is None:
                 continue
             if isinstance(frame, av.AudioFrame):
@@ -185,19 +216,23 @@ class Copier:
         if isinstance(encoding, H264):  # from the length-prefixed form of MP4 and Matroska
             self._filter = BitStreamFilterContext("h264_mp4toannexb", stream)
 
-    def take(self, packet: AnyPacket) -> Iterator[Piece]:
+    def take(self, packet: AnyPacket, wanted: bool) -> Iterator[Piece]:
         """Yield the frame of *packet*."""
         if packet.size == 0 or packet.pts is None:
             return
-        seconds = float(packet.pts * packet.time_base)
-        duration = float((packet.duration or 0) * packet.time_base)
+        times = _times(packet)  # now: the filter empties it
         is_keyframe = packet.is_keyframe or packet.stream.type == "audio"
         for whole in [packet] if self._filter is None else self._filter.filter(packet):
             try:
                 payloads = self._packetize(bytes(whole))
             except LocalProtocolError as error:
                 raise MediaError(f"cannot send {self._path} as it is: {error}") from error
-            yield Piece(CodedFrame(payloads, is_keyframe), seconds, duration)
+            yield Piece(CodedFrame(payloads, is_keyframe), *times)
+
+
+def _times(packet: AnyPacket) -> tuple[float, float]:
+    """Return time and duration of a packet, in seconds."""
+    return float((packet.pts or 0) * packet.time_base), float((packet.duration or 0) * packet.time_base)
 
 
 def _find_streams(container: InputContainer) -> dict[Kind, Stream]:

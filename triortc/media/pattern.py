@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import av
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .glyphs import ROWS, Luma, Typeface, text_width
-from .reader import Captured
+from .reader import EVERYTHING, Captured
 from .source import Encoding, Kind, TestPattern
 
 SAMPLE_RATE = 48_000
@@ -234,13 +234,15 @@ class PatternReader:
         self._chunk = 0
         self._start = time.perf_counter()
 
-    def read(self) -> Captured:
-        """Return whichever is due next, when it is due."""
+    def read(self, wanted: Collection[Kind] = EVERYTHING) -> Captured:
+        """Return whichever is due next, when it is due; what nobody wants is not drawn."""
         picture_due = self._number / self.framerate
         sound_due = self._chunk * CHUNK / SAMPLE_RATE
         sound_first = self._tone is not None and sound_due <= picture_due
         self._wait(sound_due if sound_first else picture_due)
-        return self._make_sound() if sound_first else self._make_picture()
+        if sound_first:
+            return self._make_sound()
+        return self._make_picture("video" in wanted)
 
     def close(self) -> None:
         """Do nothing; there is no device."""
@@ -252,10 +254,13 @@ class PatternReader:
         elif ahead < -1:  # the machine was asleep; do not make up for it
             self._start -= ahead
 
-    def _make_picture(self) -> Captured:
-        seconds = self._number / self.framerate
-        data = self._card.draw(self._number, seconds, datetime.now())
+    def _make_picture(self, wanted: bool) -> Captured:
+        number = self._number
         self._number += 1
+        seconds = number / self.framerate
+        if not wanted:
+            return Captured("video", None, seconds)
+        data = self._card.draw(number, seconds, datetime.now())
         return Captured("video", av.VideoFrame.from_numpy_buffer(data, format="yuv420p"), seconds)
 
     def _make_sound(self) -> Captured:

@@ -147,11 +147,6 @@ class Rendition:
             self._inbox = None
         self._home.retire(self)
 
-    @property
-    def encoding_wanted(self) -> bool:
-        """Whether there is an encoder, which there is while somebody watches."""
-        return self._inbox is not None
-
     def request_keyframe(self) -> None:
         """Make one of the next frames a keyframe; all requests of half a second are one."""
         self._keyframe_wanted = True

@@ -12,11 +12,12 @@ from .encodings import VP8 as VP8
 from .encodings import Encoding as Encoding
 from .encodings import Kind as Kind
 from .encodings import Opus as Opus
+from .urls import is_live, public_name
 
 if TYPE_CHECKING:
     import av
 
-    from .reader import Reader
+    from .reader import FrameReader, Reader
 
 
 class MediaError(OSError):
@@ -31,6 +32,7 @@ def media_errors(what: str) -> Iterator[None]:
     try:
         yield
     except av.FFmpegError as error:
+        error.args = error.args[:2]  # the third is the file's name: a URL, perhaps with a password
         raise MediaError(f"cannot {what}: {_reason(error)}") from error
 
 
@@ -48,12 +50,36 @@ def _reason(error: "av.FFmpegError") -> str:
 class Source(Protocol):
     """A description of something that can be read."""
 
-    def open(self) -> "Reader":
+    def open(self) -> "Reader | FrameReader":
         """Open it; called in a worker thread, and may block.
 
         Raises:
           MediaError: when it cannot be opened.
         """
+        ...
+
+
+class VideoSource(Protocol):
+    """A source of pictures of one's own: a frozen description, to be inherited from.
+
+    What :meth:`open` returns is read and closed in a worker thread, so it may block. What any
+    of them raises leaves ``open_media`` as it is.
+    """
+
+    kind: ClassVar[Kind] = "video"
+
+    def open(self) -> "FrameReader":
+        """Open it; called in a worker thread, and may block."""
+        ...
+
+
+class AudioSource(Protocol):
+    """A source of sound of one's own; like :class:`VideoSource`."""
+
+    kind: ClassVar[Kind] = "audio"
+
+    def open(self) -> "FrameReader":
+        """Open it; called in a worker thread, and may block."""
         ...
 
 
@@ -143,20 +169,81 @@ class Microphone:
 
 
 @dataclass(frozen=True, slots=True)
+class Screen:
+    """What a screen shows: x11grab on Linux, AVFoundation on macOS, GDI on Windows.
+
+    Attributes:
+      display: an X display such as ``:0.0``, or the number of an AVFoundation screen; None
+        is ``$DISPLAY``, the first screen, or the whole desktop. Under Wayland, X shows the
+        windows of X programs only.
+      region: left, top, width and height in pixels; None for all of it. Not on macOS.
+      framerate: frames per second.
+      cursor: whether the mouse pointer is seen.
+    """
+
+    display: str | None = None
+    region: tuple[int, int, int, int] | None = None
+    framerate: int = 30
+    cursor: bool = True
+
+    def __post_init__(self) -> None:
+        if self.region is not None and min(self.region[2:]) < 2:
+            raise ValueError(f"a region of {self.region[2]}x{self.region[3]} has nothing in it")
+        if not 1 <= self.framerate <= 240:
+            raise ValueError(f"a framerate of {self.framerate} is out of range")
+
+    def open(self) -> "Reader":
+        """Open it; called in a worker thread.
+
+        Raises:
+          MediaError: when there is no such display, or it may not be seen.
+        """
+        from .screen import open_screen
+
+        return open_screen(self)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class MediaFile:
     """The first video and the first audio stream of a file or URL, in real time.
 
+    Files and what HTTP servers keep ready, HLS among it, are paced by their timestamps. RTSP,
+    RTMP, SRT and RTP are live: what comes is sent on at once, and when it ceases to come that
+    is a :class:`MediaError`, not an end. ``repr`` and messages show URLs without user,
+    password and query.
+
     Attributes:
       path: a file name, or any URL that FFmpeg can read.
-      loop: begin again at the end; timestamps go on.
+      loop: begin again at the end; timestamps go on. Not for live streams.
       transcode: decode, and encode as ``open_media`` is told. When False the file's own
         VP8, H.264 (Baseline) or Opus is sent as it is, with no encoder; requests
         for a keyframe are then answered by the next one of the file.
+      timeout: seconds that opening may take, and the wait for each packet. None is 10 and
+        2 for files, 10 and 5 for live streams, 10 and 10 for HTTP, 10 and 30 for HLS.
+      options: FFmpeg's own, such as ``(("rtsp_transport", "udp"),)``.
     """
 
     path: str | os.PathLike[str]
     loop: bool = False
     transcode: bool = True
+    timeout: float | None = None
+    options: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.loop and is_live(os.fspath(self.path)):
+            raise ValueError(
+                f"{public_name(os.fspath(self.path))} is live and has no beginning to go back to"
+            )
+        if self.timeout is not None and self.timeout <= 0:
+            raise ValueError(f"a timeout of {self.timeout} s leaves no time")
+
+    def __repr__(self) -> str:
+        shown = [repr(public_name(os.fspath(self.path)))]
+        shown += [f"loop={self.loop}"] if self.loop else []
+        shown += [] if self.transcode else ["transcode=False"]
+        shown += [] if self.timeout is None else [f"timeout={self.timeout}"]
+        shown += ["options=…"] if self.options else []
+        return f"MediaFile({', '.join(shown)})"
 
     def open(self) -> "Reader":
         """Open it; called in a worker thread.

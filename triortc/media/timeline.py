@@ -9,6 +9,12 @@ GAP = 10.0
 FOLLOW = 0.001
 """Part of its lateness by which a live timeline yields per frame: clocks drift apart slowly."""
 
+SLACK = 0.5
+"""Seconds that pieces of sound may be early or late, before that is taken for a gap."""
+
+SOUND_FOLLOW = 0.01
+"""Part of its lateness by which a sound that is given too slowly yields per piece."""
+
 
 class Timeline:
     """Maps the timestamps of one source to the run's clock.
@@ -40,3 +46,20 @@ class Timeline:
         if late > STALL or -late > GAP:
             self.offset = now - seconds
         return seconds + self.offset
+
+
+class SoundTimeline:
+    """Lays pieces of sound end to end, whenever they are given, so that they come out even.
+
+    A piece that is given half a second late or early is where it is: there was a gap.
+    """
+
+    def __init__(self) -> None:
+        self._end = float("-inf")
+
+    def place(self, duration: float, now: float) -> float:
+        """Return when a piece begins that is *duration* long and given at *now*."""
+        late = now - self._end
+        start = now if abs(late) > SLACK else self._end + max(late, 0.0) * SOUND_FOLLOW
+        self._end = start + duration
+        return start
