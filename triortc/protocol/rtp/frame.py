@@ -135,7 +135,7 @@ class ReceivedFrame(EncodedFrame):
         ntp_time: float | None = None,
         rid: str | None = None,
     ) -> None:
-        super().__init__(payloads, timestamp=timestamp, time=time, keyframe=keyframe)
+        EncodedFrame.__init__(self, payloads, timestamp=timestamp, time=time, keyframe=keyframe)
         self.codec = codec
         self.lost = lost
         self.ntp_time = ntp_time

@@ -57,7 +57,9 @@ class Incoming:
 
     Attributes:
       stream: the SSRC that carries it now, or None.
-      wanted: what is read.
+      wanted: what is read; as two flags, which are quicker to ask:
+      attentive: whether anything is.
+      tapped: whether packets are.
       frames: whole frames, for the owner to take.
       feedback: RTCP packets, for the owner to send.
     """
@@ -73,11 +75,13 @@ class Incoming:
         "_nacks",
         "_round_trip",
         "_timeline",
+        "attentive",
         "feedback",
         "frames",
         "rid",
         "section",
         "stream",
+        "tapped",
         "wanted",
     )
 
@@ -86,6 +90,7 @@ class Incoming:
         self.rid = rid
         self.stream: ReceiveStream | None = None
         self.wanted = Wanted.NOTHING
+        self.attentive = self.tapped = False
         self.frames: deque[ReceivedFrame] = deque()
         self.feedback: deque[Feedback] = deque()
         self._timeline = Timeline()
@@ -139,6 +144,7 @@ class Incoming:
         frames_wanted = Wanted.FRAMES in wanted
         began = frames_wanted and Wanted.FRAMES not in self.wanted
         self.wanted = wanted
+        self.attentive, self.tapped = bool(wanted), Wanted.PACKETS in wanted
         if not frames_wanted:
             self._buffer = self._nacks = None
             self._keyframe_due = inf
@@ -213,7 +219,7 @@ class Incoming:
         else:
             self._note_order(sequence, timestamp, now)
         buffer.put(sequence, timestamp, marker, payload_type, payload, now)
-        if buffer.need_keyframe or self._keyframe_due != inf:
+        if self._keyframe_due != inf or buffer.need_keyframe:
             self._mind_keyframes(buffer, now)
 
     def _note_order(self, sequence: int, timestamp: int, now: float) -> None:
@@ -235,9 +241,9 @@ class Incoming:
         elapsed = distance32(timestamp, self._buffer.timestamp) / self.stream.clock_rate
         if end - first >= MAX_DROPOUT:
             self._timeline.begin_anew()
-        elif self._nacks is None or (elapsed < SENDER_MEMORY and self._nacks.add(first, end, now)):
-            return
-        self._buffer.abandon(end, now)
+            self._buffer.begin_anew(end, now)
+        elif self._nacks is not None and (elapsed > SENDER_MEMORY or not self._nacks.add(first, end, now)):
+            self._buffer.abandon(end, now)
 
     def repair(
         self, sequence: int, timestamp: int, marker: bool, payload_type: int, payload: bytes, now: float
@@ -263,7 +269,7 @@ class Incoming:
     def _mind_keyframes(self, buffer: VideoJitter | AudioOrder, now: float) -> None:
         """Ask for a keyframe that is needed; ask no more when one has come."""
         if buffer.need_keyframe:
-            if self._keyframe_due == inf:
+            if self._keyframe_due == inf or buffer.starved:
                 self.request_keyframe(now)
         elif self.stream is not None and self.stream.key_frames_received > self._keyframes_before:
             self._keyframe_due = inf

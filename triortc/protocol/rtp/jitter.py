@@ -55,6 +55,7 @@ class VideoJitter:
 
     Attributes:
       need_keyframe: whether nothing can leave before a keyframe.
+      starved: whether something could not leave for want of a keyframe.
       patience: how long a missing packet is awaited, seconds.
       deadline: when :meth:`handle_timeout` wants to be called, seconds; infinite when not.
       next_sequence: all before it have been taken or given up; None before the first packet.
@@ -64,6 +65,7 @@ class VideoJitter:
     __slots__ = (
         "_arrival",
         "_aside",
+        "_codec",
         "_formats",
         "_lost",
         "_pace",
@@ -78,6 +80,7 @@ class VideoJitter:
         "need_keyframe",
         "next_sequence",
         "patience",
+        "starved",
         "timestamp",
     )
 
@@ -89,6 +92,7 @@ class VideoJitter:
         frames: deque[ReceivedFrame],
     ) -> None:
         self.need_keyframe = True
+        self.starved = False
         self.patience = MAX_WAIT
         self.deadline = inf
         self.next_sequence: int | None = None
@@ -103,6 +107,7 @@ class VideoJitter:
         self._payload_type = 0
         self._arrival = 0.0
         self._lost = 0
+        self._codec = ""
         self._ready: deque[_Ready] = deque()
         self._ready_packets = 0
 
@@ -133,10 +138,19 @@ class VideoJitter:
           payload: empty in a packet that is mere padding.
           now: seconds.
         """
-        if sequence == self.next_sequence:
+        if sequence == self.next_sequence and not self._aside:
+            # The usual case, as _take has it.
+            payloads = self._payloads
+            if payloads and payload and timestamp == self.timestamp and len(payloads) < MAX_PACKETS:
+                self.next_sequence = sequence + 1
+                payloads.append(payload)
+                if marker:
+                    self._finish(now)
+            else:
+                self._take(timestamp, marker, payload_type, payload, now, now)
+        elif sequence == self.next_sequence:
             self._take(timestamp, marker, payload_type, payload, now, now)
-            if self._aside:
-                self._resume(now)
+            self._resume(now)
         elif self.next_sequence is None:
             self.next_sequence = sequence
             self._take(timestamp, marker, payload_type, payload, now, now)
@@ -172,7 +186,7 @@ class VideoJitter:
         if marker and payloads:
             self._finish(now)
         elif len(payloads) > MAX_PACKETS:
-            self._break()
+            self._break(self._payloads)
 
     def _resume(self, now: float) -> None:
         """Take what has waited for the packet that has come, or was given up."""
@@ -185,18 +199,23 @@ class VideoJitter:
 
     # Loss
 
+    def begin_anew(self, sequence: int, now: float) -> None:
+        """Go on at *sequence*: the sender has begun anew, and nothing before it is missing."""
+        self.abandon(sequence, now)
+        self._lost = 0
+
     def abandon(self, sequence: int, now: float) -> None:
         """Give up all packets before *sequence* that have not come."""
         while self._aside and self.next_sequence is not None and self.next_sequence < sequence:
             self._give_up(now)
         if self.next_sequence is not None and self.next_sequence < sequence:
             self._skip_to(sequence)
-            self._break()
+            self._break(self._payloads)
 
     def _give_up(self, now: float) -> None:
         """Go on behind what is missing."""
         self._skip_to(min(self._aside))
-        self._break()
+        self._break(self._payloads)
         self._resume(now)
 
     def _skip_to(self, sequence: int) -> None:
@@ -208,12 +227,12 @@ class VideoJitter:
             del self._aside[number]
         self.next_sequence = sequence
 
-    def _break(self) -> None:
-        """Drop the frame that is being joined; nothing can be decoded before a keyframe."""
-        if self._payloads:
+    def _break(self, payloads: list[bytes]) -> None:
+        """Drop a frame, if it was begun; nothing can be decoded before a keyframe."""
+        if payloads:
             self._stream.frames_dropped += 1
             self._payloads = []
-        self.need_keyframe = True
+        self.need_keyframe = self.starved = True
 
     def _find_beginning(self, sequence: int) -> int:
         """Return the first packet that waits of the frame that *sequence* belongs to."""
@@ -243,7 +262,7 @@ class VideoJitter:
             number += 1
         if held is None or not payloads or not self._is_keyframe(self._aside[first].payload_type, payloads):
             return False
-        self._break()
+        self._break(self._payloads)
         self._skip_to(first)
         return True
 
@@ -263,7 +282,7 @@ class VideoJitter:
         payloads, self._payloads = self._payloads, []
         found = self._formats.get(self._payload_type)
         if found is None:
-            self._stream.frames_dropped += 1
+            self._break(payloads)
             return
         kind, format = found
         try:
@@ -271,11 +290,11 @@ class VideoJitter:
             keyframe = whole and format.is_keyframe_untrusted(payloads)
         except Malformed:
             whole = keyframe = False
-        if not keyframe and (self.need_keyframe or not whole):
-            self._stream.frames_dropped += 1
-            self.need_keyframe = True
+        if not keyframe and (self.need_keyframe or not whole or kind.codec != self._codec):
+            self._break(payloads)
             return
-        self.need_keyframe = False
+        self.need_keyframe = self.starved = False
+        self._codec = kind.codec
         ticks, time = self._timeline.place(self.timestamp, kind.clock_rate, self._arrival)
         stream = self._stream
         stream.frames_received += 1

@@ -38,6 +38,7 @@ class AudioOrder:
         "need_keyframe",
         "next_sequence",
         "patience",
+        "starved",
         "timestamp",
     )
 
@@ -48,7 +49,7 @@ class AudioOrder:
         timeline: Timeline,
         frames: deque[ReceivedFrame],
     ) -> None:
-        self.need_keyframe = False
+        self.need_keyframe = self.starved = False
         self.patience = 0.0
         self.deadline = inf
         self.next_sequence: int | None = None
@@ -136,6 +137,11 @@ class AudioOrder:
         self._lost += first - self.next_sequence
         self.next_sequence = first
         self._take_aside(now)
+
+    def begin_anew(self, sequence: int, now: float) -> None:
+        """Go on at *sequence*: the sender has begun anew, and nothing before it is missing."""
+        self.abandon(sequence, now)
+        self._lost = 0
 
     def abandon(self, sequence: int, now: float) -> None:
         """Give up all packets before *sequence* that have not come."""

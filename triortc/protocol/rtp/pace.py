@@ -8,8 +8,9 @@ SLACK = 0.010
 MAX_TARGET = 1.0
 """Frames are held no longer than this, seconds."""
 
-HALF_LIFE = 3.0
-"""Seconds after which half of the delay is gone that a late frame has caused."""
+HOLD = 2.0
+HALF_LIFE = 2.0
+"""For how long a late frame keeps its delay up, and after how much longer half of it is gone, seconds."""
 
 MAX_LATENESS = 2.0
 """A frame that is later than this, seconds, belongs to another timeline."""
@@ -22,13 +23,13 @@ class Pace:
 
     A lost packet makes its frame late by a round trip or several. Where that is common, all
     frames are held for about as long, and the picture does not stutter; where it was an
-    accident the delay comes down by half every :data:`HALF_LIFE`.
+    accident the delay soon comes down again.
 
     Attributes:
       target: seconds by which a frame that comes at its earliest is held.
     """
 
-    __slots__ = ("_earlier", "_last", "_recent", "_turn", "target")
+    __slots__ = ("_earlier", "_last", "_peak_time", "_recent", "_turn", "target")
 
     def __init__(self) -> None:
         self.target = 0.0
@@ -36,7 +37,7 @@ class Pace:
         # clocks drift, so that it must not be for ever.
         self._recent = self._earlier = inf
         self._turn = -inf
-        self._last = 0.0
+        self._last = self._peak_time = 0.0
 
     def release_time(self, media_time: float, now: float) -> float:
         """Return when a frame that is complete at *now* is to leave; it may have passed.
@@ -48,13 +49,23 @@ class Pace:
         if now >= self._turn:
             self._earlier, self._recent, self._turn = self._recent, inf, now + _WINDOW
         offset = now - media_time
-        self._recent = min(self._recent, offset)
-        base = min(self._recent, self._earlier)
-        late = offset - base
+        if offset < self._recent:
+            self._recent = offset
+        late = offset - min(self._earlier, self._recent)
+        if late <= SLACK and not self.target:
+            return now
         if late > MAX_LATENESS:
-            self._recent = self._earlier = base = offset
+            self._recent = self._earlier = offset
             late = 0.0
-        faded = self.target * 0.5 ** ((now - self._last) / HALF_LIFE)
+        self._adapt(late, now)
+        return now - late + self.target
+
+    def _adapt(self, late: float, now: float) -> None:
+        """Take over a delay that is needed, and let one fade that is not."""
+        elapsed = now - max(self._last, self._peak_time + HOLD)
+        faded = self.target * 0.5 ** (max(0.0, elapsed) / HALF_LIFE)
         self._last = now
-        self.target = target = min(max(late, faded), MAX_TARGET)
-        return base + media_time + (target if target > SLACK else 0.0)
+        if late >= faded:
+            self._peak_time = now
+        target = min(max(late, faded), MAX_TARGET)
+        self.target = target if target > SLACK else 0.0

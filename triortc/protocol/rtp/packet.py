@@ -16,7 +16,10 @@ MARKER_BIT = 0x00800000
 
 _PADDING_BIT = 0x20000000
 
-_HEADER = struct.Struct("!BBHII")
+_unpack_header = struct.Struct("!BBHII2xH").unpack_from
+_HEADER_AND_MORE = 16
+"""A header, and the profile and length of its extension."""
+
 _PLAIN = 0x80  # the first byte of a packet without padding, extension and CSRCs
 _EXTENDED = 0x90
 
@@ -97,21 +100,21 @@ def split_rtp_untrusted(data: bytes) -> tuple[int, int, int, int, bytes, bytes]:
       Malformed: when *data* is no RTP packet.
     """
     size = len(data)
-    if size < RTP_HEADER_LENGTH:
-        raise Malformed(f"RTP packet of {size} bytes")
-    first, kind, sequence, timestamp, ssrc = _HEADER.unpack_from(data)
-    if first == _PLAIN:
-        return kind, sequence, timestamp, ssrc, b"", data[RTP_HEADER_LENGTH:]
-    if first == _EXTENDED and size >= 16:
-        start = 16 + (data[14] << 10 | data[15] << 2)
-        if start <= size:
-            return kind, sequence, timestamp, ssrc, data[RTP_HEADER_LENGTH:start], data[start:]
+    if size >= _HEADER_AND_MORE:
+        first, kind, sequence, timestamp, ssrc, words = _unpack_header(data)
+        if first == _EXTENDED:
+            start = _HEADER_AND_MORE + 4 * words
+            if start <= size:
+                return kind, sequence, timestamp, ssrc, data[RTP_HEADER_LENGTH:start], data[start:]
+        elif first == _PLAIN:
+            return kind, sequence, timestamp, ssrc, b"", data[RTP_HEADER_LENGTH:]
     packet = parse_rtp_untrusted(data)
+    kind = packet.payload_type | packet.marker << 7
     block = b""
     if packet.extension_profile is not None:
         start = RTP_HEADER_LENGTH + 4 * len(packet.csrcs)
         block = data[start : start + 4 + len(packet.extension)]
-    return kind, sequence, timestamp, ssrc, block, packet.payload
+    return kind, packet.sequence, packet.timestamp, packet.ssrc, block, packet.payload
 
 
 def serialize_rtp(packet: RtpPacket) -> bytes:

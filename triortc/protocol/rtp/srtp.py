@@ -25,6 +25,7 @@ MAX_PACKET_SIZE = 2048
 _MAX_LAYOUTS = 8
 _REPLAYED = (9, 10)  # srtp_err_status_replay_fail, srtp_err_status_replay_old
 _UNSPECIFIED = 1  # srtp_err_status_fail
+_unprotect = lib.srtp_unprotect  # looking it up in the binding takes as long as calling it
 _SSRC_RTP = slice(8, 12)
 _SSRC_RTCP = slice(4, 8)
 _RTP_HEADER_LENGTH = 12
@@ -168,6 +169,7 @@ class SrtpReceiver:
     __slots__ = (
         "_buffer",
         "_context",
+        "_latest",
         "_length",
         "_pointer",
         "_session",
@@ -187,33 +189,40 @@ class SrtpReceiver:
         self._buffer = ffi.buffer(self._pointer)
         self._length = ffi.new("int *")
         self._ssrcs: dict[bytes, None] = {}
+        self._latest = b""
 
     def unprotect(self, packet: bytes) -> bytes | None:
         """Return the RTP packet in an SRTP packet, or None; then it was counted."""
-        if len(packet) < _RTP_HEADER_LENGTH + self._tag_length:
+        size = len(packet)
+        if not _RTP_HEADER_LENGTH + self._tag_length <= size <= MAX_PACKET_SIZE:
             return self._refused(_UNSPECIFIED)
-        return self._open(packet, _SSRC_RTP, lib.srtp_unprotect, self._session.unprotect)
+        if self._context is None:
+            return self._open_copy(packet, _SSRC_RTP, self._session.unprotect)
+        buffer, length = self._buffer, self._length
+        buffer[0:size] = packet
+        length[0] = size
+        status = _unprotect(self._context, self._pointer, length)
+        if status:
+            return self._refused(status)
+        ssrc = packet[8:12]
+        if ssrc != self._latest:
+            self._remember(ssrc)
+        plain: bytes = buffer[0 : length[0]]
+        return plain
 
     def unprotect_rtcp(self, packet: bytes) -> bytes | None:
         """Return the compound RTCP packet in an SRTCP packet, or None; then it was counted."""
-        if len(packet) < _RTCP_HEADER_LENGTH + _SRTCP_INDEX_LENGTH + self._tag_length:
-            return self._refused(_UNSPECIFIED)
-        return self._open(packet, _SSRC_RTCP, lib.srtp_unprotect_rtcp, self._session.unprotect_rtcp)
-
-    def _open(
-        self, packet: bytes, ssrc: slice, in_place: Callable[..., int], copying: Callable[[bytes], bytes]
-    ) -> bytes | None:
         size = len(packet)
-        if size > MAX_PACKET_SIZE:
+        if not _RTCP_HEADER_LENGTH + _SRTCP_INDEX_LENGTH + self._tag_length <= size <= MAX_PACKET_SIZE:
             return self._refused(_UNSPECIFIED)
         if self._context is None:
-            return self._open_copy(packet, ssrc, copying)
+            return self._open_copy(packet, _SSRC_RTCP, self._session.unprotect_rtcp)
         self._buffer[0:size] = packet
         self._length[0] = size
-        status = in_place(self._context, self._pointer, self._length)
+        status = lib.srtp_unprotect_rtcp(self._context, self._pointer, self._length)
         if status:
             return self._refused(status)
-        self._remember(packet[ssrc])
+        self._remember(packet[_SSRC_RTCP])
         plain: bytes = self._buffer[0 : self._length[0]]
         return plain
 
@@ -240,6 +249,7 @@ class SrtpReceiver:
         libsrtp makes a context with a replay window for each SSRC that authenticates.
         """
         ssrcs = self._ssrcs
+        self._latest = ssrc
         ssrcs.pop(ssrc, None)
         ssrcs[ssrc] = None
         if len(ssrcs) > MAX_SSRCS:

@@ -41,16 +41,17 @@ class Timeline:
         Returns:
           its timestamp, unwrapped; and its arrival, never before an earlier frame's.
         """
-        if self._rate == 0:
-            ticks = timestamp
-        else:
+        if self._rate:
             elapsed = arrival - self._arrival
             step = distance32(timestamp, self._last)
             if self._joint or clock_rate != self._rate or abs(step / clock_rate - elapsed) > MAX_JUMP:
                 ticks = self._ticks * clock_rate // self._rate + max(1, round(elapsed * clock_rate))
             else:
                 ticks = self._ticks + step
+        else:
+            ticks = timestamp
         self._joint = False
         self._rate, self._last, self._ticks, self._arrival = clock_rate, timestamp, ticks, arrival
-        self._time = time = max(self._time, arrival)
-        return ticks, time
+        if arrival > self._time:
+            self._time = arrival
+        return ticks, self._time
