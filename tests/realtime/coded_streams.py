@@ -1,8 +1,9 @@
 """Streams as a remote peer sends them, encoded by FFmpeg: test cards, and tones."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from fractions import Fraction
+from typing import Self
 
 import av
 import numpy as np
@@ -99,16 +100,32 @@ def sound(codec: str, samples: np.ndarray, *, bitrate: int = 24_000) -> list[Rec
     ]
 
 
-async def at_once(frames: Iterable[ReceivedFrame]) -> AsyncIterator[ReceivedFrame]:
-    """Give frames as fast as they are taken."""
-    for frame in frames:
+class Stream:
+    """Frames as a track gives them; no generator, which would have to be exhausted."""
+
+    def __init__(self, frames: Iterable[ReceivedFrame], *, paced: bool) -> None:
+        self._frames = iter(frames)
+        self._paced = paced
+        self._start: float | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> ReceivedFrame:
         await trio.lowlevel.checkpoint()
-        yield frame
+        for frame in self._frames:
+            if self._paced:
+                self._start = trio.current_time() if self._start is None else self._start
+                await trio.sleep_until(self._start + frame.time)
+            return frame
+        raise StopAsyncIteration
 
 
-async def in_real_time(frames: Iterable[ReceivedFrame]) -> AsyncIterator[ReceivedFrame]:
+def at_once(frames: Iterable[ReceivedFrame]) -> Stream:
+    """Give frames as fast as they are taken."""
+    return Stream(frames, paced=False)
+
+
+def in_real_time(frames: Iterable[ReceivedFrame]) -> Stream:
     """Give each frame at its time."""
-    start = trio.current_time()
-    for frame in frames:
-        await trio.sleep_until(start + frame.time)
-        yield frame
+    return Stream(frames, paced=True)
