@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from triortc.protocol.dtls.certificate import Certificate
-from triortc.protocol.dtls.transport import DtlsApplicationData, DtlsRole, DtlsTransport
+from triortc.protocol.dtls.transport import DtlsApplicationData, DtlsIdentity, DtlsRole, DtlsTransport
 from triortc.protocol.wire.srtp_profile import SrtpProfile
 
 GCM = SrtpProfile.AEAD_AES_128_GCM
@@ -19,14 +19,15 @@ class Pair:
     def __init__(
         self,
         *,
-        client_certificate: Certificate | None = None,
+        client_certificate: Certificate | DtlsIdentity | None = None,
+        server_certificate: Certificate | DtlsIdentity | None = None,
         client_trusts: Fingerprints | None = None,
         server_trusts: Fingerprints | None = None,
         client_profiles: Sequence[SrtpProfile] = BOTH,
         server_profiles: Sequence[SrtpProfile] = BOTH,
     ) -> None:
         mine = client_certificate or Certificate.generate(unix_time=1.7e9)
-        theirs = Certificate.generate(unix_time=1.7e9)
+        theirs = server_certificate or Certificate.generate(unix_time=1.7e9)
         self.client = DtlsTransport(
             certificate=mine,
             role=DtlsRole.CLIENT,

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
@@ -141,11 +142,12 @@ class Certificate:
         try:
             certificate = x509.load_pem_x509_certificate(self.certificate_pem)
             key = load_pem_private_key(self.private_key_pem, password=None)
-        except (ValueError, TypeError) as error:
+            public_key = certificate.public_key()
+        except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
             raise LocalProtocolError(f"not a certificate with its key in PEM form: {error}") from error
         if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) or not _is_strong(key):
             raise LocalProtocolError("DTLS needs an ECDSA or RSA key: P-256, P-384, or 2048 bits and more")
-        if certificate.public_key() != key.public_key():
+        if public_key != key.public_key():
             raise LocalProtocolError("the private key is not that of the certificate")
         return certificate, key
 
