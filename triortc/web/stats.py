@@ -104,8 +104,9 @@ def describe_renditions(tracks: Iterable["LocalTrack"]) -> Iterator[dict[str, An
     for track in tracks:
         for rendition in track.statistics().renditions:
             fields = {_camel(field.name): getattr(rendition, field.name) for field in fields_of(rendition)}
-            encoding = fields.pop("encoding")
-            yield {"kind": track.kind, "codec": encoding.name, "bitrate": encoding.bitrate, **fields}
+            encoding, limits = fields.pop("encoding"), fields.pop("limits")
+            fields |= {_camel(field.name): getattr(limits, field.name) for field in fields_of(limits)}
+            yield {"kind": track.kind, "codec": encoding.name, **fields}
 
 
 def _camel(name: str) -> str:
