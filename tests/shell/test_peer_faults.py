@@ -67,7 +67,7 @@ async def test_misuse_breaks_nothing(autojump_clock):
         with pytest.raises(triortc.InvalidStateError):
             await peer.add_ice_candidate(None)
         with pytest.raises(triortc.LocalProtocolError):
-            await peer.set_local_description(OFFER)
+            await peer.set_local_description(triortc.SessionDescription("offer", "v=0"))
         with open_video() as (track, _feed):
             peer.add_track(track)
         peer.create_offer()
@@ -171,6 +171,8 @@ CALLS = {
     "aclose": lambda peer: peer.aclose().send(None),
     "close": lambda peer: peer.close(),
     "statistics": lambda peer: peer.statistics(),
+    "get_configuration": lambda peer: peer.get_configuration(),
+    "set_configuration": lambda peer: peer.set_configuration(triortc.PeerConfig()),
 }
 
 

@@ -128,12 +128,14 @@ class Driver:
         """Take a turn that sends a frame: what every viewer pays for, thirty times a second."""
         if self.broken is not None:
             raise self.broken
+        delivered = False
         try:
             self.session.send_frame(mid, frame)
             self.drain()
-        except BaseException as bug:
-            self.break_down(bug)
-            raise
+            delivered = True
+        finally:
+            if not delivered:
+                self.break_down(sys.exception())
 
     @property
     def queued_bursts(self) -> int:

@@ -253,6 +253,22 @@ class Peer(RunBound):
         """This side's candidates as they are found; None ends them."""
         return self._candidate_receiver
 
+    def get_configuration(self) -> PeerConfig:
+        """Return how this peer connects (W3C ``getConfiguration``)."""
+        self._check_run()
+        return self._config
+
+    def set_configuration(self, config: PeerConfig) -> None:
+        """Change how this peer connects (W3C ``setConfiguration``).
+
+        Other servers are asked by the next gathering, such as that of an ICE restart.
+
+        Raises:
+          LocalProtocolError: if *config* has other certificates: they cannot change.
+        """
+        self._check_open()
+        self._config = self._config.changed_to(config)
+
     # States
 
     @property
