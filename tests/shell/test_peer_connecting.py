@@ -170,7 +170,6 @@ async def test_a_peer_shows_its_state_and_its_path(autojump_clock):
         assert repr(sender) == "<Peer new>"
         with open_video() as (track, _):
             sender.add_track(track)
-            receive_media(viewer, "video")
             async with negotiating(sender, viewer):
                 await sender.wait_connected()
                 await viewer.wait_connected()
@@ -182,7 +181,6 @@ async def test_statistics_have_the_browsers_names(autojump_clock):
     async with open_two_peers() as (sender, viewer), trio.open_nursery() as nursery:
         with open_video() as (track, feed):
             sender.add_track(track)
-            receive_media(viewer, "video")
             nursery.start_soon(feed_frames, feed)
             async with negotiating(sender, viewer):
                 await sender.wait_connected()

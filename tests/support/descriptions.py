@@ -70,7 +70,10 @@ def make_negotiation(seed: int = 0) -> Negotiation:
 
 
 def add_sender(negotiation: Negotiation, kind: str = "video", *capabilities: CodecCapability) -> Transceiver:
-    return negotiation.add_transceiver(kind, Direction.SENDONLY, capabilities or default_capabilities(kind))
+    """Add what ``add_track`` adds, but that it does not receive."""
+    return negotiation.add_transceiver(
+        kind, Direction.SENDONLY, capabilities or default_capabilities(kind), created_by_add_track=True
+    )
 
 
 def add_receiver(

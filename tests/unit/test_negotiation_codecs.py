@@ -4,14 +4,19 @@ import pytest
 
 from triortc.protocol.sdp.description import Codec
 from triortc.protocol.session.codecs import (
+    AV1,
+    G722,
     H264,
     OPUS,
+    PCMA,
+    PCMU,
     VP8,
+    VP9,
     CodecCapability,
-    PayloadTypes,
     default_capabilities,
     match_codecs,
 )
+from triortc.protocol.session.numbers import PayloadTypes
 
 
 def codec(
@@ -97,26 +102,28 @@ def test_the_senders_order_decides_and_the_remotes_numbers_stay():
 
 
 def test_every_kind_has_its_codecs():
-    assert default_capabilities("video") == (VP8, H264)
-    assert default_capabilities("audio") == (OPUS,)
+    assert default_capabilities("video")[:2] == (VP8, H264)
+    assert default_capabilities("video")[-2:] == (VP9, AV1)
+    assert default_capabilities("audio") == (OPUS, G722, PCMU, PCMA)
     assert default_capabilities("text") == ()
 
 
 def test_a_number_never_changes_its_meaning():
     numbers = PayloadTypes()
-    first = numbers.offer((VP8, OPUS))
-    assert numbers.offer((H264, OPUS, VP8))[1:] == (first[1], first[0])
-    used = [item.payload_type for item in numbers.offer((VP8, H264, OPUS))]
-    used += [item.rtx_payload_type for item in numbers.offer((VP8, H264))]
+    first = numbers.offer("0", (VP8, OPUS))
+    assert numbers.offer("0", (H264, OPUS, VP8))[1:] == (first[1], first[0])
+    assert numbers.offer("1", (OPUS, VP8)) == (first[1], first[0])
+    used = [item.payload_type for item in numbers.offer("0", (VP8, H264, OPUS))]
+    used += [item.rtx_payload_type for item in numbers.offer("0", (VP8, H264))]
     assert len(set(used)) == len(used) == 5
 
 
-def test_adopted_numbers_are_taken():
+def test_the_numbers_of_an_offer_are_taken():
     numbers = PayloadTypes()
-    numbers.adopt(match_codecs((VP8,), (codec("VP8", 96), codec("rtx", 98, fmtp="apt=96"))))
-    (offered,) = numbers.offer((OPUS,))
+    numbers.answer("0", match_codecs((VP8,), (codec("VP8", 96), codec("rtx", 98, fmtp="apt=96"))))
+    (offered,) = numbers.offer("0", (OPUS,))
     assert offered.payload_type == 97
-    assert numbers.offer((VP8,))[0].rtx_payload_type == 98
+    assert numbers.offer("0", (VP8,))[0].rtx_payload_type == 98
 
 
 def test_a_capability_without_retransmission_gets_none():

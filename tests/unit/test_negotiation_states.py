@@ -52,7 +52,11 @@ CALLS: dict[str, tuple[Callable[[Session], object], set[str]]] = {
         lambda session: session.set_local_description(SessionDescription("rollback"), 0.0),
         {"have-local-offer", "have-remote-offer"},
     ),
-    "set_remote_offer": (lambda session: session.set_remote_description(offer(video("0")), 0.0), {"stable"}),
+    # In have-local-offer it takes that offer back (W3C webrtc §4.4.1.6).
+    "set_remote_offer": (
+        lambda session: session.set_remote_description(offer(video("0")), 0.0),
+        {"stable", "have-local-offer", "have-remote-offer"},
+    ),
     "set_remote_answer": (
         lambda session: session.set_remote_description(SessionDescription("answer", ANSWER), 0.0),
         {"have-local-offer"},

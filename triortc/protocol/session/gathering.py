@@ -1,32 +1,69 @@
 """This side's candidates: found so far, described, and when there will be no more."""
 
 from collections import deque
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
-from triortc.protocol.ice.agent import IceAgent
 from triortc.protocol.ice.candidate import IceCandidate
 from triortc.protocol.sdp.description import SessionDescription, serialize_description
 
+from .connectivity import Connectivity
 from .events import IceGatheringState, IceGatheringStateChanged, LocalCandidateFound, SessionEvent
 from .negotiation import Negotiation
+from .standing import Applied
 
 MAX_LOCAL_CANDIDATES = 32
 
 
+@dataclass(slots=True)
+class _Generation:
+    """What was gathered under one user name fragment."""
+
+    candidates: list[IceCandidate] = field(default_factory=list)
+    all_bases_known: bool = False
+    complete: bool = False
+
+
 class Gathering:
-    """What an ICE agent gathers, put into the words of a description.
+    """What ICE gathers, put into the words of a description.
 
     Attributes:
-      state: W3C's ``iceGatheringState``.
+      state: W3C's ``iceGatheringState``, of the newest generation.
+      ufrag: the user name fragment of the generation that is being gathered.
     """
 
-    def __init__(self, agent: IceAgent, negotiation: Negotiation, events: deque[SessionEvent]) -> None:
+    def __init__(self, ice: Connectivity, negotiation: Negotiation, events: deque[SessionEvent]) -> None:
         self.state = IceGatheringState.NEW
-        self._agent = agent
+        self.ufrag = ice.local_parameters.ufrag
+        self._ice = ice
         self._negotiation = negotiation
         self._events = events
-        self._candidates: list[IceCandidate] = []
-        self._all_bases_known = False
+        self._generations = {self.ufrag: _Generation()}
+
+    @property
+    def _generation(self) -> _Generation:
+        return self._generations[self.ufrag]
+
+    def follow(self, ufrag: str, kept: set[str]) -> bool:
+        """Gather for another generation, or go back to an earlier one.
+
+        Args:
+          ufrag: which.
+          kept: the others that a description still names.
+
+        Returns:
+          whether it is a new one, which has no bases yet.
+        """
+        known = ufrag in self._generations
+        self._generations.setdefault(ufrag, _Generation())
+        self._generations = {
+            name: generation
+            for name, generation in self._generations.items()
+            if name == ufrag or name in kept
+        }
+        self.ufrag = ufrag
+        done = known and self._generation.complete
+        self._set_state(IceGatheringState.COMPLETE if done else IceGatheringState.GATHERING)
+        return not known
 
     def begin(self) -> None:
         """A socket was added."""
@@ -34,45 +71,47 @@ class Gathering:
 
     def end_of_bases(self) -> None:
         """No socket and no server will be added any more."""
-        self._all_bases_known = True
+        self._generation.all_bases_known = True
 
     def add(self, candidate: IceCandidate) -> None:
         """Tell of a candidate; beyond the 32nd of a generation they are not worth their checks."""
-        if len(self._candidates) >= MAX_LOCAL_CANDIDATES:
+        candidates = self._generation.candidates
+        if len(candidates) >= MAX_LOCAL_CANDIDATES:
             return
         mid = self._negotiation.transport_mid
         candidate = replace(
             candidate,
             sdp_mid=mid,
             sdp_m_line_index=self._negotiation.section_index(mid),
-            username_fragment=self._agent.local_parameters.ufrag,
+            username_fragment=self.ufrag,
         )
-        self._candidates.append(candidate)
+        candidates.append(candidate)
         self._events.append(LocalCandidateFound(candidate))
 
     def check_complete(self) -> None:
         """Say so, once, when no candidate can come any more."""
-        if not self._all_bases_known or self._agent.gathering or self.state is IceGatheringState.COMPLETE:
+        generation = self._generation
+        if not generation.all_bases_known or generation.complete or self._ice.gathering:
             return
+        generation.complete = True
         self._events.append(LocalCandidateFound(None))
         self._set_state(IceGatheringState.COMPLETE)
 
-    def describe(self) -> SessionDescription | None:
-        """Return the local description with the candidates found so far."""
-        parsed = self._negotiation.local_description
-        if parsed is None:
+    def describe(self, applied: Applied | None) -> SessionDescription | None:
+        """Return a local description with the candidates found so far for its generation."""
+        if applied is None:
             return None
-        carrier = self._negotiation.transport_mid
-        candidates = tuple(candidate.to_sdp() for candidate in self._candidates)
-        complete = self.state is IceGatheringState.COMPLETE
-        media = tuple(
-            replace(section, candidates=candidates, end_of_candidates=complete)
-            if section.mid == carrier
-            else section
-            for section in parsed.media
-        )
-        text = serialize_description(replace(parsed, media=media))
-        return SessionDescription(self._negotiation.local_type, text)
+        media = list(applied.parsed.media)
+        index = next((index for index, section in enumerate(media) if not section.rejected), None)
+        if index is not None:
+            generation = self._generations.get(media[index].ice_ufrag or "", _Generation())
+            media[index] = replace(
+                media[index],
+                candidates=tuple(candidate.to_sdp() for candidate in generation.candidates),
+                end_of_candidates=generation.complete,
+            )
+        text = serialize_description(replace(applied.parsed, media=tuple(media)))
+        return SessionDescription(applied.description.type, text)
 
     def _set_state(self, state: IceGatheringState) -> None:
         if state is not self.state:

@@ -121,7 +121,7 @@ class MediaTransport:
         self.receiver = SrtpReceiver(keys.remote, profile)
         self._timers.set(MediaTimer.REPORT, now + FIRST_REPORT_DELAY)
 
-    def configure(self, transceivers: Iterable[Transceiver], now: float) -> None:
+    def configure(self, transceivers: Iterable[Transceiver]) -> None:
         """Take over what offer and answer agreed on."""
         transceivers = tuple(transceivers)
         for transceiver in transceivers:

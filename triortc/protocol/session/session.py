@@ -6,7 +6,6 @@ and ``now`` go in, :attr:`Session.transmits` and :attr:`Session.events` come out
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from triortc.protocol.dtls.certificate import Certificate
 from triortc.protocol.dtls.transport import (
@@ -17,68 +16,34 @@ from triortc.protocol.dtls.transport import (
     DtlsTransport,
 )
 from triortc.protocol.ice import agent as ice
-from triortc.protocol.ice.candidate import IceCandidate, parse_candidate_untrusted
 from triortc.protocol.ice.consent import HURRIED_INTERVAL
 from triortc.protocol.rtp.frame import EncodedFrame
 from triortc.protocol.rtp.srtp import Scratch
-from triortc.protocol.sdp.description import (
-    Direction,
-    Fingerprint,
-    SessionDescription,
-    parse_description_untrusted,
-)
 from triortc.protocol.wire.clock import ClockAnchor
 from triortc.protocol.wire.entropy import Entropy
-from triortc.protocol.wire.errors import InvalidStateError, Malformed
 from triortc.protocol.wire.machine import Address, Transmit
 from triortc.protocol.wire.timers import earliest
 
-from .codecs import CodecCapability
 from .demux import DatagramKind, classify_untrusted
 from .events import (
     AddressChecked,
     CloseReason,
     ConnectionState,
     ConnectionStateChanged,
-    NegotiationNeeded,
     SendersChanged,
     SessionEnded,
-    SessionEvent,
     SignalingState,
     SignalingStateChanged,
 )
-from .gathering import Gathering
 from .media import MediaTransport
-from .negotiation import Agreement, Negotiation
-from .planning import RemoteTransport
 from .receiving import Wanted
-from .sections import LocalTransport
-from .transceiver import Transceiver
+from .signaling import Signaling
 
 MAX_HELD_DATAGRAMS = 4
 MAX_HELD_BYTES = 8192
 
 
-@dataclass(slots=True)
-class SessionCounters:
-    """Datagrams that changed nothing, by cause.
-
-    Attributes:
-      unknown: neither STUN, DTLS nor RTP, or empty, or too long.
-      unchecked: from an address that passed no ICE check.
-      not_held: DTLS that came before a pair was valid, above the limit.
-      after_end: came after the session's end.
-      frames_before_connected: frames that were offered while nothing could be sent.
-    """
-
-    unknown: int = 0
-    unchecked: int = 0
-    not_held: int = 0
-    after_end: int = 0
-    frames_before_connected: int = 0
-
-
-class Session:
+class Session(Signaling):
     """A peer connection without its I/O.
 
     Whoever drives it drains :attr:`transmits` before the turn ends, because their buffers are
@@ -93,198 +58,23 @@ class Session:
         entropy: Entropy,
         scratch: Scratch,
     ) -> None:
+        super().__init__(fingerprints=certificate.fingerprints, entropy=entropy)
         self.transmits: deque[Transmit] = deque()
-        self.events: deque[SessionEvent] = deque()
-        self.counters = SessionCounters()
         self.anchor = anchor
         self.connection_state = ConnectionState.NEW
         self.ended: SessionEnded | None = None
-        self.ice = ice.IceAgent(role=ice.IceRole.CONTROLLED, entropy=entropy)
         self.dtls: DtlsTransport | None = None
-        self.negotiation = Negotiation(
-            transport=LocalTransport(
-                ufrag=self.ice.local_parameters.ufrag,
-                pwd=self.ice.local_parameters.pwd,
-                fingerprints=tuple(Fingerprint(*pair) for pair in certificate.fingerprints),
-            ),
-            entropy=entropy,
-        )
-        self.gathering = Gathering(self.ice, self.negotiation, self.events)
         self.media = MediaTransport(
             anchor=anchor, entropy=entropy, cname=self.negotiation.cname, scratch=scratch
         )
         self._certificate = certificate
-        self._agreement: Agreement | None = None
         self._held: list[bytes] = []
         # The selected pair's two addresses: all but STUN is sent there, and nowhere else.
         self._path: tuple[Address, Address] | None = None
-        self._negotiation_was_needed = False
         # Kept, because asking ICE for its deadline costs as much as taking a packet.
         self._ice_deadline: float | None = None
         self._dtls_deadline: float | None = None
         self.deadline_is_stale = True
-
-    # Negotiation
-
-    @property
-    def signaling_state(self) -> SignalingState:
-        """Where offer and answer stand."""
-        return self.negotiation.state
-
-    @property
-    def transceivers(self) -> Sequence[Transceiver]:
-        """All transceivers, in the order they were added."""
-        return self.negotiation.transceivers
-
-    def add_transceiver(
-        self,
-        kind: str,
-        direction: Direction,
-        capabilities: Sequence[CodecCapability],
-        *,
-        stream_ids: Sequence[str] = (),
-        track_id: str = "",
-        created_by_add_track: bool = False,
-        send_rids: Sequence[str] = (),
-    ) -> Transceiver:
-        """Add a media section to the next offer, or for a remote offer to be matched with.
-
-        Args:
-          kind: ``"audio"`` or ``"video"``.
-          direction: what this side wants of it.
-          capabilities: the codecs, the preferred one first.
-          stream_ids: the MediaStreams that its track is announced to be in.
-          track_id: its track's id; a random one by default.
-          created_by_add_track: whether a remote offer may be matched with it (RFC 9429 §5.10).
-          send_rids: the names of its encodings, when it is to send several.
-        """
-        transceiver = self.negotiation.add_transceiver(
-            kind,
-            direction,
-            capabilities,
-            stream_ids=stream_ids,
-            track_id=track_id,
-            created_by_add_track=created_by_add_track,
-            send_rids=send_rids,
-        )
-        self._check_negotiation_needed()
-        return transceiver
-
-    def note_change(self) -> None:
-        """Note that what this side wants of a transceiver was changed.
-
-        W3C "update the negotiation-needed flag" (webrtc §4.7.3).
-        """
-        self._check_negotiation_needed()
-
-    def stop_transceiver(self, transceiver: Transceiver) -> None:
-        """End a transceiver: its section is rejected by the next offer (W3C webrtc §5.4, ``stop``)."""
-        transceiver.stopping = True
-        self._check_negotiation_needed()
-
-    def restart_ice(self) -> None:
-        """Let the next offer restart ICE (W3C webrtc §4.4.2, ``restartIce``)."""
-
-    def create_offer(self, *, ice_restart: bool = False) -> SessionDescription:
-        """Return an offer; nothing changes until it is set.
-
-        Args:
-          ice_restart: whether it has new ICE credentials.
-        """
-        return self.negotiation.create_offer()
-
-    def create_answer(self) -> SessionDescription:
-        """Return an answer to the remote offer; nothing changes until it is set."""
-        return self.negotiation.create_answer()
-
-    def set_local_description(self, description: SessionDescription, now: float) -> None:
-        """Apply a description that this session created."""
-        self._after_exchange(self.negotiation.set_local(description), now)
-
-    def set_remote_description(self, description: SessionDescription, now: float) -> None:
-        """Apply a description of the remote side.
-
-        Raises:
-          RemoteProtocolError: if it breaks the protocol; nothing has changed.
-        """
-        self._after_exchange(self.negotiation.set_remote(description), now)
-        self._take_described_candidates(description, now)
-
-    def add_remote_candidate(self, candidate: IceCandidate | None, now: float) -> None:
-        """Take a trickled candidate; None ends the remote's candidates.
-
-        Raises:
-          InvalidStateError: if no remote description has been set.
-        """
-        if self.negotiation.remote_description is None:
-            raise InvalidStateError("a remote candidate needs a remote description first")
-        if candidate is None:
-            self.ice.end_of_remote_candidates(now)
-        elif candidate.is_usable():
-            self.ice.add_remote_candidate(candidate, now)
-        self._after_ice(now)
-
-    def _take_described_candidates(self, description: SessionDescription, now: float) -> None:
-        ended = False
-        for media in parse_description_untrusted(description.sdp).media:
-            for text in media.candidates:
-                try:
-                    candidate = parse_candidate_untrusted(text)
-                except Malformed:
-                    self.counters.unknown += 1
-                    continue
-                self.add_remote_candidate(candidate, now)
-            ended = ended or media.end_of_candidates
-        if ended:
-            self.add_remote_candidate(None, now)
-
-    def _after_exchange(self, agreement: Agreement | None, now: float) -> None:
-        self.events.append(SignalingStateChanged(self.negotiation.state))
-        if agreement is not None:
-            if self._agreement is None:
-                self._agreement = agreement
-                self._start_transport(agreement.transport, agreement.offered, now)
-            self.media.configure(self.negotiation.transceivers, now)
-            self.events.append(SendersChanged())
-        self._check_negotiation_needed()
-        self._after_ice(now)
-
-    def _check_negotiation_needed(self) -> None:
-        needed = self.negotiation.needed
-        if needed and not self._negotiation_was_needed:
-            self.events.append(NegotiationNeeded())
-        self._negotiation_was_needed = needed
-
-    def _start_transport(self, transport: RemoteTransport, offered: bool, now: float) -> None:
-        # The offerer controls, and so does whoever faces an ICE-lite agent (RFC 8445 §6.1.1).
-        controlling = offered or transport.lite
-        self.ice.set_role(ice.IceRole.CONTROLLING if controlling else ice.IceRole.CONTROLLED)
-        self.ice.set_remote_parameters(
-            ice.IceParameters(transport.ufrag, transport.pwd), lite=transport.lite, now=now
-        )
-
-    # Gathering
-
-    def add_host_address(self, base: Address, now: float) -> None:
-        """Tell of a bound socket: one host candidate."""
-        self.gathering.begin()
-        self.ice.add_host_candidate(base, now)
-        self._after_ice(now)
-
-    def gather_server_reflexive(self, base: Address, server: Address, now: float) -> None:
-        """Ask a STUN server what *base* looks like from there."""
-        self.ice.gather_server_reflexive(base, server, now)
-        self._after_ice(now)
-
-    def end_of_bases(self, now: float) -> None:
-        """Say that no socket and no server will be added any more."""
-        self.gathering.end_of_bases()
-        self._after_ice(now)
-
-    @property
-    def local_description(self) -> SessionDescription | None:
-        """The local description, with the candidates found so far."""
-        return self.gathering.describe()
 
     # Datagrams and time
 
@@ -351,6 +141,9 @@ class Session:
 
     # Media
 
+    def _configure(self) -> None:
+        self.media.configure(self.negotiation.transceivers)
+
     def send_frame(self, mid: str, frame: EncodedFrame) -> None:
         """Protect a frame's packets for this peer and queue them as few, large transmits."""
         path = self._path
@@ -397,6 +190,8 @@ class Session:
             elif isinstance(event, ice.PairSelected):
                 self._path = (event.pair.local_base, event.pair.remote)
                 self._start_dtls(event.pair.rtt, now)
+            elif isinstance(event, ice.PairLost):
+                self._path = None
             elif isinstance(event, ice.IceStateChanged):
                 self._ice_state_changed(event.state, now)
         if self.ended is None:

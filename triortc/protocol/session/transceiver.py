@@ -5,7 +5,27 @@ from dataclasses import dataclass, field
 
 from triortc.protocol.sdp.description import Direction
 
-from .codecs import CodecCapability, NegotiatedCodec, ReceivedCodec
+from .codecs import CodecCapability, NegotiatedCodec, ReceivedCodec, default_capabilities
+
+AGREED = (
+    "mid",
+    "current_direction",
+    "remote_direction",
+    "codecs",
+    "mid_extension_id",
+    "rid_extension_id",
+    "repaired_rid_extension_id",
+    "send_rids",
+    "send_ssrcs",
+    "receptive",
+    "receive_codecs",
+    "receive_rids",
+    "remote_stream_ids",
+    "remote_track_id",
+    "remote_ssrcs",
+    "track_announced",
+)
+"""What descriptions change, and a rollback restores."""
 
 
 @dataclass(slots=True, eq=False)
@@ -24,7 +44,7 @@ class Transceiver:
       track_id: its track's id.
       ssrc: the SSRC it sends under.
       rtx_ssrc: the SSRC of its retransmissions.
-      sendable: which of the capabilities its track comes in; None for all of them.
+      sendable: what its track comes in, when that is not all of the capabilities.
       created_by_add_track: whether a remote offer may be matched with it (RFC 9429 §5.10).
       reused_by_add_track: whether a track was added to it, though a remote offer created it; it
         then outlives that offer's rollback.
@@ -45,6 +65,7 @@ class Transceiver:
       receive_rids: the RIDs under which the remote sends several encodings.
       remote_stream_ids, remote_track_id: the remote's name for what it sends.
       remote_ssrcs: the SSRCs it declared, each with that of its retransmissions, or None.
+      track_announced: whether the remote's track has been told of (W3C ``[[FiredDirection]]``).
     """
 
     kind: str
@@ -74,6 +95,7 @@ class Transceiver:
     remote_stream_ids: tuple[str, ...] = ()
     remote_track_id: str = ""
     remote_ssrcs: tuple[tuple[int, int | None], ...] = ()
+    track_announced: bool = False
 
     @property
     def sends(self) -> bool:
@@ -89,7 +111,27 @@ class Transceiver:
 
     def can_send(self, codec: NegotiatedCodec) -> bool:
         """Return whether the track comes in *codec*."""
-        return self.sendable is None or codec.capability in self.sendable
+        if self.sendable is None:
+            return True
+        return codec.capability.identity in {capability.identity for capability in self.sendable}
+
+    @property
+    def has_preferences(self) -> bool:
+        """Whether the order of its codecs is this side's wish; else the remote's counts."""
+        return self.capabilities != default_capabilities(self.kind)
+
+    def put_sendable_first(self) -> None:
+        """Let the codecs that the track comes in stand before the others."""
+        self.codecs = tuple(sorted(self.codecs, key=lambda codec: not self.can_send(codec)))
+
+    def save(self) -> tuple[object, ...]:
+        """Return what :meth:`restore` takes."""
+        return tuple(getattr(self, name) for name in AGREED)
+
+    def restore(self, saved: tuple[object, ...]) -> None:
+        """Take back what descriptions have changed since :meth:`save`."""
+        for name, value in zip(AGREED, saved, strict=True):
+            setattr(self, name, value)
 
     def agreed_direction(self, remote: Direction) -> Direction:
         """Return what remains of this side's wish, given the remote side's (RFC 3264 §6.1)."""
