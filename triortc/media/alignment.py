@@ -46,20 +46,24 @@ class TrackClock:
         assert self.sender is not None
         return self.arrival - self.sender
 
+    def jumps(self, stamp: float, time: float) -> bool:
+        """Whether the timestamp of a frame that came at *time* has nothing to do with those before."""
+        return self.arrival is not None and not -EARLY <= time - stamp - self.arrival <= LATE
+
     def note(self, stamp: float, time: float, ntp_time: float | None) -> None:
         """Take note of a frame: its timestamp in seconds, when it came, and when it was sent if known."""
-        late = 0.0 if self.arrival is None else time - stamp - self.arrival
-        if self.arrival is None or late > LATE or late < -EARLY:
+        if self.arrival is None or self.jumps(stamp, time):
             self.arrival = time - stamp
             self.sender = self.shift = None
         else:
+            late = time - stamp - self.arrival
             self.arrival += late if late < 0 else late * FOLLOW
         if ntp_time is not None:
             self.sender = ntp_time - stamp
 
     def place(self, stamp: float, target: float) -> float:
         """Return the place of a frame, moving what is added to its timestamp towards *target*."""
-        if self.shift is None:
+        if self.shift is None or abs(target - self.shift) > LATE:  # no honest clock gets so far away
             self.shift = target
         else:
             step = SLEW * max(0.0, stamp - self._placed)

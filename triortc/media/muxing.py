@@ -98,6 +98,7 @@ class RecordedFile:
         self.bytes = 0
         self._format = format
         self._inlets: list[Inlet] = []
+        self._held: dict[int, AnyPacket] = {}
         with recorder_errors(path):
             self._file = None if format.muxer == "image2" else _File(path)
             if self._file is None:
@@ -136,7 +137,8 @@ class RecordedFile:
         """
         with recorder_errors(self.path):
             for packet in self._inlets[index].take_untrusted(frame, seconds, keyframe):
-                self._mux_untrusted(packet)
+                self.bytes += packet.size
+                self._mux_untrusted(index, packet)
 
     def close(self) -> None:
         """Write what is left, and the trailer.
@@ -146,33 +148,50 @@ class RecordedFile:
         """
         with recorder_errors(self.path):
             try:
-                for inlet in self._inlets:
-                    for packet in inlet.flush():
-                        self._container.mux_one(packet)
+                self._flush_untrusted()
                 self._container.close()
             finally:
                 self._release()
 
     def abandon(self) -> None:
-        """Close the file as it is, after a failure."""
-        if self._file is not None:
-            self._file.failed = True
+        """Close the file after a failure, at the end of its last whole piece."""
         try:
+            if self._file is not None:
+                self._file.cut()
             self._container.close()
         except (OSError, av.FFmpegError):
             pass  # it remembers the failure, which has been raised before
         finally:
             self._release()
 
-    def _mux_untrusted(self, packet: AnyPacket) -> None:
-        self.bytes += packet.size
+    def _flush_untrusted(self) -> None:
+        for index, inlet in enumerate(self._inlets):
+            for packet in inlet.flush():
+                self._mux_untrusted(index, packet)
+        for packet in self._held.values():
+            self._container.mux_one(packet)
+
+    def _mux_untrusted(self, index: int, packet: AnyPacket) -> None:
+        """Mux a packet; or, where its length must be told, the one before."""
+        if self._format.paced:
+            held = self._held.pop(index, None)
+            self._held[index] = packet
+            if held is None:
+                return
+            assert packet.pts is not None
+            assert held.pts is not None
+            held.duration = packet.pts - held.pts
+            packet = held
         try:
             self._container.mux_one(packet)
         except av.error.InvalidDataError as error:
             raise Malformed("a frame that cannot be muxed") from error
+        if self._file is not None:
+            self._file.mark_whole()
 
     def _release(self) -> None:
         self._inlets.clear()
+        self._held.clear()
         if self._file is not None:
             self._file.release()
 
@@ -182,17 +201,14 @@ class _File:
 
     def __init__(self, path: Path) -> None:
         self._raw = path.open("wb", buffering=0)
-        self.failed = False
+        self._whole = 0
+        self._failed = False
 
     def write(self, data: bytes) -> int:
         """Write all of *data*."""
-        rest = memoryview(b"" if self.failed else data)
-        try:
-            while rest:
-                rest = rest[self._raw.write(rest) :]
-        except OSError:
-            self.failed = True
-            raise
+        rest = memoryview(b"" if self._failed else data)
+        while rest:
+            rest = rest[self._raw.write(rest) :]
         return len(data)
 
     def seek(self, offset: int, whence: int = 0) -> int:
@@ -202,6 +218,16 @@ class _File:
     def tell(self) -> int:
         """Return the place."""
         return self._raw.tell()
+
+    def mark_whole(self) -> None:
+        """Take note that a cluster, fragment or packet ends here: FFmpeg writes each in one go."""
+        self._whole = self._raw.tell()
+
+    def cut(self) -> None:
+        """Write nothing more, and remove what is not whole."""
+        self._failed = True
+        if self._raw.seekable():
+            self._raw.truncate(self._whole)
 
     def release(self) -> None:
         """Close the file; not ``close``, which FFmpeg would call."""

@@ -33,6 +33,7 @@ class RecordedTrack:
         self.keyframe_wanted = False
         # For the worker alone.
         self.clock = TrackClock(kind)
+        self.latest = 0.0
         self.awaits_keyframe = True
         self.remote = False
 

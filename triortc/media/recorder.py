@@ -143,6 +143,7 @@ class Recorder(RunBound):
         self._tracks: list[RecordedTrack] = []
         self._readers: dict[EncodedTrack | LocalTrack, trio.CancelScope] = {}
         self._failure: RecorderError | None = None
+        self._writing = trio.CancelScope()
         self._over = trio.Event()
         self._ending = trio.Event()
 
@@ -279,7 +280,8 @@ class Recorder(RunBound):
 
     async def _run(self, limiter: trio.CapacityLimiter) -> None:
         try:
-            await self._write(limiter)
+            with self._writing:
+                await self._write(limiter)
             await self._ending.wait()
         finally:
             await self._finish(limiter)
@@ -333,6 +335,7 @@ class Recorder(RunBound):
     def _end(self) -> None:
         """Let what has ended come to its end, and the rest go."""
         self._ending.set()
+        self._writing.deadline = trio.current_time() + CLOSE_TIMEOUT
         for track, scope in self._readers.items():
             if isinstance(track, LocalTrack) and track.ended:
                 scope.deadline = trio.current_time() + DRAIN

@@ -11,6 +11,9 @@ from .recorded_track import Arrived, Entry, Joined, RecordedTrack
 from .recording_format import Destination, RecorderError
 from .recording_part import Part, Piece
 
+LONGEST_GAP = 3600.0
+"""Seconds of silence in a file; MP4 cannot tell much longer ones, and WAV has to write them."""
+
 _SOUND_CLOCKS = {"opus": 48_000, "pcmu": 8_000, "pcma": 8_000, "g722": 8_000}
 _VIDEO_CLOCK = 90_000
 
@@ -84,10 +87,13 @@ class Recording:
             self._leave(track)
 
     def _arrive_untrusted(self, track: RecordedTrack, codec: str, frame: EncodedFrame) -> None:
-        if codec != track.codec:
-            self._change_codec(track, codec)
-        stamp = frame.timestamp / _SOUND_CLOCKS.get(codec, _VIDEO_CLOCK)
+        if codec != track.codec or frame.time - track.latest > LONGEST_GAP:
+            self._begin(track, codec)
+        track.latest = frame.time
         track.remote = isinstance(frame, ReceivedFrame)
+        stamp = frame.timestamp / _SOUND_CLOCKS.get(codec, _VIDEO_CLOCK)
+        if track.clock.jumps(stamp, frame.time):
+            self._place_gathered(self._part_of[track])
         track.clock.note(stamp, frame.time, frame.ntp_time if isinstance(frame, ReceivedFrame) else None)
         if track.awaits_keyframe and not frame.keyframe:
             track.skip()
@@ -99,8 +105,10 @@ class Recording:
         if part.is_ready(frame.time):
             self._start(part)
 
-    def _change_codec(self, track: RecordedTrack, codec: str) -> None:
+    def _begin(self, track: RecordedTrack, codec: str) -> None:
+        """Begin a stream, in another file if there was one before."""
         if track.codec is not None:
+            self._place_gathered(self._part_of[track])
             self._leave(track)
             self._join(track)
         track.codec = codec
@@ -122,9 +130,13 @@ class Recording:
         for track in part.start():
             self._join(track)
 
-    def _finish(self, part: Part) -> None:
+    def _place_gathered(self, part: Part) -> None:
+        """Write what a part has gathered, for its place cannot be told later."""
         if part.gathered and not part.started:
             self._start(part)
+
+    def _finish(self, part: Part) -> None:
+        self._place_gathered(part)
         part.close()
         del self._open[part]
 

@@ -49,6 +49,7 @@ class RecordingFormat:
       tags: the sample entries of codecs for which FFmpeg's choice is not ours.
       options: for the muxer.
       ticks: per second, of its timestamps; None where each track has a clock of its own.
+      paced: whether a frame's time is told by how long those before it last.
       single: whether a file holds one track only.
       timeless: whether it has no timestamps, so that silence fills the gaps.
     """
@@ -59,6 +60,7 @@ class RecordingFormat:
     tags: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
     ticks: int | None = None
+    paced: bool = False
     single: bool = False
     timeless: bool = False
 
@@ -83,6 +85,7 @@ MP4 = RecordingFormat(
     "mp4",
     copied=frozenset(("vp9", "av1", "h264", "opus")),
     encoders={"video": "libx264", "audio": "libopus"},
+    paced=True,
     tags={"h264": "avc3"},  # the parameter sets stay in the stream, and may change with the size
     options={
         # The moov comes first and lists no frames; each fragment plays as soon as it is there.
