@@ -69,11 +69,13 @@ class HumReader:
     def __init__(self, live: bool) -> None:
         self.live = live
         self._firsts = itertools.count(0, 960)
+        self._began = time.monotonic()
 
     def read(self) -> av.AudioFrame:
+        first = next(self._firsts)
         if self.live:
-            time.sleep(0.02)
-        piece = av.AudioFrame.from_ndarray(Tone(440).chunk(next(self._firsts)), "s16", "stereo")
+            time.sleep(max(0, self._began + first / SAMPLE_RATE - time.monotonic()))
+        piece = av.AudioFrame.from_ndarray(Tone(440).chunk(first), "s16", "stereo")
         piece.sample_rate = SAMPLE_RATE
         return piece
 

@@ -8,9 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from triortc.media.source import H264, VP8, Camera, MediaError, MediaFile, Microphone, Opus, TestPattern
+from triortc.media.source import (
+    H264,
+    VP8,
+    Camera,
+    MediaError,
+    MediaFile,
+    Microphone,
+    Opus,
+    Screen,
+    TestPattern,
+)
 
-Description = VP8 | H264 | Opus | TestPattern | Camera | Microphone | MediaFile
+Description = VP8 | H264 | Opus | TestPattern | Camera | Microphone | MediaFile | Screen
 DESCRIPTIONS: list[Description] = [
     VP8(),
     H264(),
@@ -19,6 +29,8 @@ DESCRIPTIONS: list[Description] = [
     Camera(),
     Microphone(),
     MediaFile("clip.webm"),
+    MediaFile("rtsp://camera/1", timeout=3, options=(("rtsp_transport", "udp"),)),
+    Screen(":0", region=(0, 0, 640, 480)),
 ]
 
 

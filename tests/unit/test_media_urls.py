@@ -47,7 +47,7 @@ def test_the_repr_of_a_file_says_what_was_said() -> None:
         ("RTSPS://camera/1", True, (10, 5)),
         ("srt://host:9000", True, (10, 5)),
         ("https://host/film.webm", False, (10, 10)),
-        ("https://host/live.m3u8?key=1", False, (10, 30)),
+        ("https://host/live.m3u8?key=1", False, (10, 15)),
     ],
 )
 def test_each_protocol_has_its_own_patience(path: str, live: bool, limits: tuple[float, float]) -> None:

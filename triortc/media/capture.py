@@ -95,14 +95,10 @@ class Opened(Protocol):
       encodings: the kinds that come encoded, and how.
     """
 
-    @property
-    def kinds(self) -> tuple[Kind, ...]: ...  # noqa: D102
-    @property
-    def live(self) -> bool: ...  # noqa: D102
-    @property
-    def framerate(self) -> float: ...  # noqa: D102
-    @property
-    def encodings(self) -> Mapping[Kind, Encoding]: ...  # noqa: D102
+    kinds: tuple[Kind, ...]
+    live: bool
+    framerate: float
+    encodings: Mapping[Kind, Encoding]
 
     async def run(self, delivery: Delivery) -> None:
         """Hand on frames until the source ends, then end its tracks.

@@ -219,7 +219,7 @@ class MediaFile:
         VP8, H.264 (Baseline) or Opus is sent as it is, with no encoder; requests
         for a keyframe are then answered by the next one of the file.
       timeout: seconds that opening may take, and the wait for each packet. None is 10 and
-        2 for files, 10 and 5 for live streams, 10 and 10 for HTTP, 10 and 30 for HLS.
+        2 for files, 10 and 5 for live streams, 10 and 10 for HTTP, 10 and 15 for HLS.
       options: FFmpeg's own, such as ``(("rtsp_transport", "udp"),)``.
     """
 

@@ -12,8 +12,8 @@ LIVE_TIMEOUT: Final = (10.0, 5.0)
 WEB_TIMEOUT: Final = (10.0, 10.0)
 """The same for what HTTP servers keep ready."""
 
-PLAYLIST_TIMEOUT: Final = (10.0, 30.0)
-"""The same for HLS: at the live end, the next segment has to be made first."""
+PLAYLIST_TIMEOUT: Final = (10.0, 15.0)
+"""The same for HLS: who has come up to the live end waits for the next segment to be made."""
 
 LIVE_SCHEMES: Final = frozenset(("rtp", "rtmp", "rtmps", "rtmpt", "rtsp", "rtsps", "srt", "srtp", "udp"))
 
