@@ -1,8 +1,10 @@
 import pytest
 
+from triortc.protocol.sdp.attributes import MAX_FINGERPRINT_LENGTH, MAX_GROUP_SIZE
 from triortc.protocol.sdp.description import parse_description_untrusted
 from triortc.protocol.sdp.grammar import (
     MAX_DESCRIPTION_SIZE,
+    MAX_DISTINCT_VALUES,
     MAX_LINE_LENGTH,
     MAX_LINES,
     MAX_MEDIA_SECTIONS,
@@ -73,3 +75,30 @@ def test_a_codec_has_at_most_32_parameters():
 def test_an_ice_credential_has_at_most_256_characters():
     section = SESSION + MEDIA + "a=ice-ufrag:" + "x" * 256
     assert_limit(section, section + "x", "256")
+
+
+def test_a_description_has_at_most_1500_different_values_however_often_they_stand_there():
+    values = [f"a=msid:stream{number}\n" for number in range(MAX_DISTINCT_VALUES)]
+    repeated = SESSION + (MEDIA + "".join(values[::2])) * 3 + MEDIA + "".join(values)
+    assert_limit(repeated, repeated + "a=msid:another\n", "different values")
+
+
+def test_what_repeats_from_section_to_section_is_parsed_once():
+    first, second = parse_description_untrusted(SESSION + (MEDIA + "a=extmap:1 urn:x\n") * 2).media
+    assert first.extensions[0] is second.extensions[0]
+
+
+def test_a_fingerprint_is_no_longer_than_a_hash_can_be():
+    digest = ("AA:" * MAX_FINGERPRINT_LENGTH)[: MAX_FINGERPRINT_LENGTH - 2]
+    section = SESSION + MEDIA + "a=fingerprint:sha-999 "
+    assert_limit(section + digest, section + digest + ":AA", "fingerprint")
+
+
+def test_a_group_has_at_most_64_sources():
+    section = SESSION + MEDIA + "a=ssrc-group:SIM" + " 1" * MAX_GROUP_SIZE
+    assert_limit(section, section + " 1", "sources")
+
+
+def test_a_section_has_at_most_64_bandwidths():
+    section = SESSION + MEDIA + "b=AS:1\n" * 64
+    assert_limit(section, section + "b=AS:1\n", "b=")

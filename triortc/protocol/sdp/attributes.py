@@ -6,6 +6,7 @@ All ``*_untrusted`` functions here read text from the network and raise only ``M
 import enum
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TypeAlias
 
 from triortc.protocol.wire.errors import Malformed
@@ -23,6 +24,12 @@ Parameters: TypeAlias = tuple[tuple[str, str | None], ...]
 
 MAX_PARAMETERS = 32
 """Most parameters of an ``a=fmtp`` or ``a=rid``."""
+
+MAX_GROUP_SIZE = 64
+"""Most sources of an ``a=ssrc-group``."""
+
+MAX_FINGERPRINT_LENGTH = 256
+"""Longest digest of an ``a=fingerprint``, with its colons: sha-512 has 191 characters."""
 
 MAX_ICE_CREDENTIAL_LENGTH = 256
 """Longest ``a=ice-ufrag`` and ``a=ice-pwd`` (RFC 8839 §5.4)."""
@@ -186,8 +193,8 @@ def parse_parameters_untrusted(text: str) -> Parameters:
     parameters: list[tuple[str, str | None]] = []
     for item in items:
         name, equals, value = item.partition("=")
-        if name.strip():
-            parameters.append((name.strip(), value.strip() if equals else None))
+        if name := name.strip():
+            parameters.append((name, value.strip() if equals else None))
     return tuple(parameters)
 
 
@@ -295,6 +302,8 @@ def find_direction(attributes: Container[str]) -> Direction | None:
 def parse_fingerprint_untrusted(value: str) -> Fingerprint:
     """Parse ``<algorithm> <hex bytes with colons>``."""
     algorithm, digest = split_words_untrusted(value, 2, 2)
+    if len(digest) > MAX_FINGERPRINT_LENGTH:
+        raise Malformed("more bytes than any known hash function gives")
     for pair in digest.split(":"):
         if len(pair) != 2 or not HEXADECIMAL.issuperset(pair):
             raise Malformed("not bytes in hexadecimal")
@@ -327,10 +336,15 @@ def parse_ssrc_untrusted(value: str) -> Ssrc:
 
 def gather_ssrcs(lines: Iterable[Ssrc]) -> tuple[Ssrc, ...]:
     """Put all that is said of each source together, in the order of first mention."""
-    sources: dict[int, list[tuple[str, str | None]]] = {}
+    sources: dict[int, list[Ssrc]] = {}
     for line in lines:
-        sources.setdefault(line.id, []).extend(line.attributes)
-    return tuple(Ssrc(number, tuple(attributes)) for number, attributes in sources.items())
+        sources.setdefault(line.id, []).append(line)
+    return tuple(
+        said[0]
+        if len(said) == 1
+        else Ssrc(number, tuple(chain.from_iterable(line.attributes for line in said)))
+        for number, said in sources.items()
+    )
 
 
 def format_ssrc(source: Ssrc) -> Iterator[str]:
@@ -341,7 +355,9 @@ def format_ssrc(source: Ssrc) -> Iterator[str]:
 
 def parse_ssrc_group_untrusted(value: str) -> SsrcGroup:
     """Parse ``<semantics> <id> …``."""
-    semantics, *numbers = value.split() or [""]
+    semantics, *numbers = value.split(None, MAX_GROUP_SIZE + 1) or [""]
+    if len(numbers) > MAX_GROUP_SIZE:
+        raise Malformed(f"more than {MAX_GROUP_SIZE} sources")
     ssrcs = tuple(parse_uint_untrusted(number, MAX_UINT32) for number in numbers)
     return SsrcGroup(parse_token_untrusted(semantics), ssrcs)
 
@@ -385,5 +401,7 @@ def parse_bundle_untrusted(groups: Sequence[str]) -> tuple[str, ...]:
 
 def parse_bandwidth_untrusted(values: Sequence[str]) -> tuple[tuple[str, int], ...]:
     """Parse ``b=<type>:<number>`` lines; one without a number says nothing (Chromium wrote -1)."""
+    if len(values) > MAX_SHARED_VALUES:
+        raise Malformed(f"more than {MAX_SHARED_VALUES} b= lines")
     pairs = (value.partition(":")[::2] for value in values)
     return tuple((kind, int(number)) for kind, number in pairs if is_uint(number))

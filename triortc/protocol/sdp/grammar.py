@@ -5,7 +5,7 @@ All ``*_untrusted`` functions here read text from the network and raise only ``M
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from triortc.protocol.wire.errors import LocalProtocolError, Malformed
 
@@ -24,6 +24,9 @@ MAX_MEDIA_SECTIONS = 64
 MAX_SHARED_VALUES = 64
 """Most values of one attribute that hold for many: those of the session part, and ``a=rtcp-fb:*``."""
 
+MAX_DISTINCT_VALUES = 1_500
+"""Most different values of attributes. Browsers repeat themselves: sixty sections have half as many."""
+
 ValueT = TypeVar("ValueT")
 
 
@@ -34,8 +37,10 @@ class Section:
     Attributes:
       lines: values by line type, in order; attributes are not among them.
       attributes: values by attribute name, in order; the value of a flag is ``""``.
+      parsed: values by attribute name and text, which all sections of a description share.
     """
 
+    parsed: dict[tuple[str, str], Any] = field(repr=False)
     lines: dict[str, list[str]] = field(default_factory=dict)
     attributes: dict[str, list[str]] = field(default_factory=dict)
 
@@ -78,10 +83,18 @@ class Section:
 
     def _parsed(self, name: str, parse: Callable[[str], ValueT]) -> Iterator[ValueT]:
         try:
-            for value in self.values(name):
-                yield parse(value)
+            for text in self.values(name):
+                yield self._parse_once(name, text, parse)
         except Malformed as error:
             raise Malformed(f"a={name}: {error}") from None
+
+    def _parse_once(self, name: str, text: str, parse: Callable[[str], ValueT]) -> ValueT:
+        value: ValueT | None = self.parsed.get((name, text))
+        if value is None:
+            if len(self.parsed) >= MAX_DISTINCT_VALUES:
+                raise Malformed(f"more than {MAX_DISTINCT_VALUES} different values")
+            value = self.parsed[name, text] = parse(text)
+        return value
 
 
 def split_sections_untrusted(sdp: str) -> tuple[Section, list[Section]]:
@@ -92,13 +105,13 @@ def split_sections_untrusted(sdp: str) -> tuple[Section, list[Section]]:
     Raises:
       Malformed: if a line is no ``<type>=<value>``, or a limit is passed.
     """
-    session = current = Section()
+    session = current = Section({})
     media: list[Section] = []
     for kind, value in _split_lines_untrusted(sdp):
         if kind == "m":
             if len(media) == MAX_MEDIA_SECTIONS:
                 raise Malformed(f"more than {MAX_MEDIA_SECTIONS} media sections")
-            current = Section()
+            current = Section(session.parsed)
             media.append(current)
         current.add(kind, value)
     return session, media
@@ -110,14 +123,14 @@ def _split_lines_untrusted(sdp: str) -> Iterator[tuple[str, str]]:
     if len(lines) > MAX_LINES:
         raise Malformed(f"more than {MAX_LINES} lines")
     for number, line in enumerate(lines, 1):
-        line = line.removesuffix("\r")
+        if line[-1:] == "\r":
+            line = line[:-1]
         if len(line) > MAX_LINE_LENGTH:
             raise Malformed(f"line {number} is longer than {MAX_LINE_LENGTH} characters")
-        if not line.strip():
-            continue
-        if line[1:2] != "=" or "\r" in line:
+        if line[1:2] == "=" and "\r" not in line:
+            yield line[0], line[2:]
+        elif line.strip():
             raise Malformed(f"line {number} is no <type>=<value>")
-        yield line[0], line[2:]
 
 
 def _check_text_untrusted(sdp: str) -> None:
