@@ -37,13 +37,14 @@ def pushing(source: PushSource, make: Callable[[int], object], interval: float) 
     stop = threading.Event()
 
     def push() -> None:
+        began = time.monotonic()
         for number in itertools.count():
             try:
                 source.push(make(number))
             except trio.ClosedResourceError as error:
                 ended.append(error)
                 return
-            if stop.wait(interval):
+            if stop.wait(max(0, began + (number + 1) * interval - time.monotonic())):
                 return
 
     thread = threading.Thread(target=push)
