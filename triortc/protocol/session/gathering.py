@@ -78,13 +78,8 @@ class Gathering:
         candidates = self._generation.candidates
         if len(candidates) >= MAX_LOCAL_CANDIDATES:
             return
-        mid = self._negotiation.transport_mid
-        candidate = replace(
-            candidate,
-            sdp_mid=mid,
-            sdp_m_line_index=self._negotiation.section_index(mid),
-            username_fragment=self.ufrag,
-        )
+        index, mid = self._negotiation.standing.carrier or (None, None)
+        candidate = replace(candidate, sdp_mid=mid, sdp_m_line_index=index, username_fragment=self.ufrag)
         candidates.append(candidate)
         self._events.append(LocalCandidateFound(candidate))
 

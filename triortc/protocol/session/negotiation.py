@@ -126,7 +126,7 @@ class Negotiation:
 
     def restart_ice(self) -> None:
         """Let the next offer have new credentials (W3C webrtc §4.4.2, ``restartIce``)."""
-        self._ufrags_to_replace = self._ufrags_to_replace.union(self.described_ufrags)
+        self._ufrags_to_replace = self._ufrags_to_replace.union(self.standing.described_ufrags)
 
     @property
     def needed(self) -> bool:
@@ -150,49 +150,14 @@ class Negotiation:
         return self.standing.state
 
     @property
-    def local(self) -> Applied | None:
-        """The pending local description, else the current one."""
-        return self.standing.pending_local or self.standing.current_local
-
-    @property
-    def remote(self) -> Applied | None:
-        """The pending remote description, else the current one."""
-        return self.standing.pending_remote or self.standing.current_remote
-
-    @property
     def local_description(self) -> ParsedDescription | None:
         """What the last local description says, without candidates."""
-        return None if self.local is None else self.local.parsed
+        return None if self.standing.local is None else self.standing.local.parsed
 
     @property
     def remote_description(self) -> SessionDescription | None:
         """The last remote description that was set."""
-        return None if self.remote is None else self.remote.description
-
-    @property
-    def remote_transport(self) -> RemoteTransport | None:
-        """The transport of the last remote description."""
-        standing = self.standing
-        return standing.offered_transport if standing.state is _REMOTE_OFFER else standing.agreed
-
-    @property
-    def described_ufrags(self) -> list[str]:
-        """The user name fragments of the current local description and, last, of the pending one."""
-        applied = (self.standing.current_local, self.standing.pending_local)
-        sections = [media for each in applied if each is not None for media in each.parsed.media]
-        return [media.ice_ufrag for media in sections if media.ice_ufrag is not None]
-
-    @property
-    def transport_mid(self) -> str | None:
-        """The media section that carries the transport, and so the candidates."""
-        local = self.local_description
-        return None if local is None else next((m.mid for m in local.media if not m.rejected), None)
-
-    def section_index(self, mid: str | None) -> int | None:
-        """Return the place of a media section, or None."""
-        local = self.local_description
-        sections = () if local is None else local.media
-        return next((index for index, media in enumerate(sections) if media.mid == mid), None)
+        return None if self.standing.remote is None else self.standing.remote.description
 
     # Creating descriptions: pure but for remembering what was created
 
@@ -207,7 +172,7 @@ class Negotiation:
         if not plans:
             raise InvalidStateError("nothing to offer: add a track first")
         transport = self.standing.transport
-        if transport.ufrag in self._ufrags_to_replace or (ice_restart and self.local is not None):
+        if transport.ufrag in self._ufrags_to_replace or (ice_restart and self.standing.local is not None):
             transport = self._new_credentials()
         applied = self._describe("offer", plans, transport, "actpass")
         created = Created(applied, plans, payload_types, extension_ids, next_mid, transport)

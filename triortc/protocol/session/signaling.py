@@ -219,8 +219,8 @@ class Signaling(ABC):
         before = self.signaling_state
         agreement = self.negotiation.set_remote(description)
         self._follow_description(before, agreement, now)
-        if description.type != "rollback" and self.negotiation.remote is not None:
-            self._take_described_candidates(self.negotiation.remote.parsed, now)
+        if description.type != "rollback" and self.negotiation.standing.remote is not None:
+            self._take_described_candidates(self.negotiation.standing.remote.parsed, now)
 
     def _follow_description(self, before: SignalingState, agreement: Agreement | None, now: float) -> None:
         if self.signaling_state is not before:
@@ -252,7 +252,7 @@ class Signaling(ABC):
     @property
     def local_description(self) -> SessionDescription | None:
         """The pending local description, else the current one, with the candidates found so far."""
-        return self.gathering.describe(self.negotiation.local)
+        return self.gathering.describe(self.negotiation.standing.local)
 
     @property
     def current_local_description(self) -> SessionDescription | None:
@@ -290,7 +290,7 @@ class Signaling(ABC):
         if self.ice.local_parameters != parameters:
             self.ice.restart(parameters)
         # Before this side has told the new credentials, the remote could do nothing with candidates.
-        ufrags = self.negotiation.described_ufrags
+        ufrags = self.negotiation.standing.described_ufrags
         told = ufrags[-1] if ufrags else self.gathering.ufrag
         given_up = self.gathering.ufrag
         if told == given_up:
@@ -317,7 +317,7 @@ class Signaling(ABC):
         Raises:
           InvalidStateError: if no remote description has been set.
         """
-        if self.negotiation.remote is None:
+        if self.negotiation.standing.remote is None:
             raise InvalidStateError("a remote candidate needs a remote description first")
         if candidate is None:
             self.ice.end_of_remote_candidates(now)
@@ -327,7 +327,7 @@ class Signaling(ABC):
 
     def _take_described_candidates(self, parsed: ParsedDescription, now: float) -> None:
         """Take the candidates of the bundle's transport; others lead to what is not served."""
-        transport = self.negotiation.remote_transport
+        transport = self.negotiation.standing.remote_transport
         if transport is None:
             return
         sections = [media for media in parsed.media if media.ice_ufrag == transport.ufrag]

@@ -89,3 +89,32 @@ class Standing:
     pending_local: Applied | None = None
     current_remote: Applied | None = None
     pending_remote: Applied | None = None
+
+    @property
+    def local(self) -> Applied | None:
+        """The pending local description, else the current one."""
+        return self.pending_local or self.current_local
+
+    @property
+    def remote(self) -> Applied | None:
+        """The pending remote description, else the current one."""
+        return self.pending_remote or self.current_remote
+
+    @property
+    def remote_transport(self) -> RemoteTransport | None:
+        """The transport of the last remote description."""
+        return self.offered_transport if self.state is SignalingState.HAVE_REMOTE_OFFER else self.agreed
+
+    @property
+    def described_ufrags(self) -> list[str]:
+        """The user name fragments of the current local description and, last, of the pending one."""
+        applied = (self.current_local, self.pending_local)
+        sections = [media for each in applied if each is not None for media in each.parsed.media]
+        return [media.ice_ufrag for media in sections if media.ice_ufrag is not None]
+
+    @property
+    def carrier(self) -> tuple[int, str | None] | None:
+        """The place and the mid of the media section that carries the transport, and so the candidates."""
+        sections = () if self.local is None else self.local.parsed.media
+        served = ((index, media.mid) for index, media in enumerate(sections) if not media.rejected)
+        return next(served, None)
