@@ -100,6 +100,14 @@ async def test_a_track_is_recorded_once_at_a_time(tmp_path: Path) -> None:
             recorder.add_track(track)
 
 
+async def test_a_track_whose_media_are_closed_is_refused_at_once(tmp_path: Path) -> None:
+    async with triortc.open_media(TestPattern(size=(160, 120))) as media:
+        pass
+    async with open_recorder(tmp_path / "call.webm") as recorder:
+        with pytest.raises(trio.ClosedResourceError):
+            recorder.add_track(media.tracks[0])
+
+
 async def test_after_the_block_nothing_is_taken(tmp_path: Path) -> None:
     async with open_recorder(tmp_path / "call.webm") as recorder:
         pass

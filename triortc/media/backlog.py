@@ -34,8 +34,9 @@ class Backlog(Generic[EntryT]):
         """Queue a frame of *size* bytes, as soon as there is room."""
         while self._full() and not self._closed:
             await self._emptied.park()
-        self.bytes += size
-        self.put_nowait(entry)
+        if not self._closed:
+            self.bytes += size
+            self.put_nowait(entry)
 
     def put_nowait(self, entry: EntryT) -> None:
         """Queue what takes no room; when closed, forget it."""

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +21,7 @@ from .local_track import LocalTrack
 from .recorded_track import Arrived, Entry, Joined, Left, RecordedTrack
 from .recording_format import Destination, RecorderError, find_destination
 from .source import Encoding, Kind
+from .subscription import Subscription
 from .workers import CLOSE_TIMEOUT, run_in_worker
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ class Recorder(RunBound):
         Raises:
           LocalProtocolError: when the file takes no track of that kind, or has it already.
           trio.BrokenResourceError: when the recorder has failed.
-          trio.ClosedResourceError: when its block has ended.
+          trio.ClosedResourceError: when its block has ended, or the ``open_media`` block of the track.
           WrongRunError: outside of its own run.
         """
         self._check_run()
@@ -197,10 +198,15 @@ class Recorder(RunBound):
         if track.kind not in self._destination.format.encoders:
             raise LocalProtocolError(f"{self._destination.path} takes no {track.kind}")
         recorded = RecordedTrack(track.kind, track.id)
+        if isinstance(track, LocalTrack):
+            encoding = self._choose(track)
+            read = partial(self._read_local, track.subscribe(encoding), encoding.name.lower(), recorded)
+        else:
+            read = partial(self._read_encoded, track, recorded)
         self._tracks.append(recorded)
         self._backlog.put_nowait(Joined(recorded))
         self._readers[track] = trio.CancelScope()
-        self._nursery.start_soon(self._record, track, recorded, name=f"record {track.id}")
+        self._nursery.start_soon(self._record, track, recorded, read, name=f"record {track.id}")
 
     def statistics(self) -> RecorderStatistics:
         """Return what happened so far."""
@@ -231,13 +237,15 @@ class Recorder(RunBound):
 
     # Reading
 
-    async def _record(self, track: EncodedTrack | LocalTrack, recorded: RecordedTrack) -> None:
+    async def _record(
+        self,
+        track: EncodedTrack | LocalTrack,
+        recorded: RecordedTrack,
+        read: Callable[[], Awaitable[None]],
+    ) -> None:
         try:
             with self._readers[track]:
-                if isinstance(track, LocalTrack):
-                    await self._read_local(track, recorded)
-                else:
-                    await self._read_encoded(track, recorded)
+                await read()
         except trio.BrokenResourceError:
             pass  # its peer has failed, which those are told who wait for the peer
         finally:
@@ -245,16 +253,15 @@ class Recorder(RunBound):
             del self._readers[track]
             self._close_if_over()
 
-    async def _read_local(self, track: LocalTrack, recorded: RecordedTrack) -> None:
-        encoding = self._choose(track)
-        with track.subscribe(encoding) as subscription:
+    async def _read_local(self, subscription: Subscription, codec: str, recorded: RecordedTrack) -> None:
+        with subscription:
             while True:
                 try:
                     frame = await subscription.receive()
                 except (trio.EndOfChannel, trio.ClosedResourceError):
                     return  # its source has ended, or open_media has
                 recorded.frames_dropped = subscription.frames_dropped
-                await self._put(recorded, encoding.name.lower(), frame, subscription)
+                await self._put(recorded, codec, frame, subscription)
 
     async def _read_encoded(self, track: EncodedTrack, recorded: RecordedTrack) -> None:
         source = track if isinstance(track, KeyframeSource) else None
@@ -329,6 +336,7 @@ class Recorder(RunBound):
         _logger.error("%s", error)
         self._over.set()
         self._backlog.close()
+        self._backlog.drain()
         for scope in self._readers.values():
             scope.cancel()
 
