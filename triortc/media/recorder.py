@@ -360,21 +360,17 @@ class Recorder(RunBound):
 async def open_recorder(path: str | os.PathLike[str]) -> AsyncIterator[Recorder]:
     """Record tracks into a file, which the name tells the format of.
 
-    ========================  ==============================  ===========================
-    name                      as they come                    transcoded
-    ========================  ==============================  ===========================
-    ``.webm``                 VP8, VP9, AV1, Opus             H.264 to VP8; sound to Opus
-    ``.mkv``, ``.mka``        VP8, VP9, AV1, H.264, Opus      other sound to PCM
-    ``.mp4``, ``.m4v``,       VP9, AV1, H.264, Opus           VP8 to H.264; sound to Opus
-    ``.m4a`` (fragmented)
-    ``.wav``                                                  sound to PCM
-    ``.png`` with a number    —                     pictures, each into a file
-    (``shots/%04d.png``), or
-    a directory
-    ========================  ==============================  ===========================
+    * ``.webm`` takes VP8, VP9, AV1 and Opus as they come; H.264 becomes VP8, other sound Opus.
+    * ``.mkv`` and ``.mka`` take H.264 as well; other sound becomes PCM.
+    * ``.mp4``, ``.m4v`` and ``.m4a``, which are fragmented, take VP9, AV1, H.264 and Opus; VP8
+      becomes H.264, other sound Opus. In players without ``avc3``, such as old ones of Apple,
+      H.264 from a peer does not play.
+    * ``.wav`` takes sound, as PCM, with silence in the gaps.
+    * ``.png`` with a number, such as ``shots/%04d.png``, or a directory takes each picture.
 
     A file that is there already is replaced.
 
+    A video may change its size, but for one that is transcoded: that keeps the first one.
     Frames keep their place in time: through silence, loss and pauses, and when a source is
     replaced. Audio and video of a remote peer are put in step by its sender reports. A file
     plays even if the program is killed: at most a second of it is missing.
