@@ -363,8 +363,7 @@ async def open_recorder(path: str | os.PathLike[str]) -> AsyncIterator[Recorder]
     * ``.webm`` takes VP8, VP9, AV1 and Opus as they come; H.264 becomes VP8, other sound Opus.
     * ``.mkv`` and ``.mka`` take H.264 as well; other sound becomes PCM.
     * ``.mp4``, ``.m4v`` and ``.m4a``, which are fragmented, take VP9, AV1, H.264 and Opus; VP8
-      becomes H.264, other sound Opus. In players without ``avc3``, such as old ones of Apple,
-      H.264 from a peer does not play.
+      becomes H.264, other sound Opus. H.264 is stored as ``avc3``, which the player must know.
     * ``.wav`` takes sound, as PCM, with silence in the gaps.
     * ``.png`` with a number, such as ``shots/%04d.png``, or a directory takes each picture.
 
