@@ -1,6 +1,7 @@
 """What devices, screens and files have in common: an FFmpeg container that may block, but not for ever."""
 
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeAlias, cast
@@ -14,11 +15,8 @@ from .reader import RawFrame
 from .source import MediaError, media_errors
 from .urls import TIMEOUT
 
-HELD_PACKETS = 300
-"""Packets since the last keyframe that are kept undecoded, for somebody who joins."""
-
-HELD_BYTES = 8 * 1024 * 1024
-"""How large they may be together."""
+HELD_PACKETS = 60
+"""Packets that are kept undecoded for somebody who joins, and must then be decoded at once."""
 
 AnyPacket: TypeAlias = "Packet[Stream]"
 
@@ -90,7 +88,8 @@ class Decoder:
     """Decodes a stream while somebody wants it; what is damaged is left out.
 
     While nobody does, packets are kept from the last keyframe on. Who joins then need not
-    wait for the next one, which in a film may be ten seconds away.
+    wait for the next one, which in a film may be ten seconds away. Where keyframes are that
+    rare, decoding goes on some packets behind, so that there is never much to catch up with.
 
     Attributes:
       damaged: packets in a row that could not be decoded.
@@ -101,8 +100,7 @@ class Decoder:
         self._context = stream.codec_context
         self._context.thread_count = 1  # the worker is the thread
         self._is_video = stream.type == "video"
-        self._held: list[AnyPacket] = []
-        self._held_bytes = 0
+        self._held: deque[AnyPacket] = deque()
         self._gap = False
         self.damaged = 0
 
@@ -117,27 +115,19 @@ class Decoder:
             self._gap = True
             return
         if packet.is_keyframe:
-            self._forget()
+            self._held.clear()
             self._gap = True
-        if not packet.size:  # it would end the decoder for good
-            return
-        self._held.append(packet)
-        self._held_bytes += packet.size
-        if len(self._held) > HELD_PACKETS or self._held_bytes > HELD_BYTES:
-            self._catch_up()
+        if packet.size:  # an empty one would end the decoder for good
+            self._held.append(packet)
+        self._catch_up(HELD_PACKETS)
 
-    def _catch_up(self) -> None:
-        """Bring the decoder to where the stream is; the pictures up to there are past."""
-        if self._gap:
+    def _catch_up(self, lag: int = 0) -> None:
+        """Bring the decoder to where the stream is, but for *lag* packets; those pictures are past."""
+        if self._gap and len(self._held) >= lag:
             self._context.flush_buffers()
             self._gap = False
-        for packet in self._held:
-            self._decode(packet)
-        self._forget()
-
-    def _forget(self) -> None:
-        self._held.clear()
-        self._held_bytes = 0
+        while len(self._held) > lag:
+            self._decode(self._held.popleft())
 
     def _decode(self, packet: AnyPacket) -> list[RawFrame]:
         try:

@@ -241,7 +241,7 @@ class PatternReader:
         sound_first = self._tone is not None and sound_due <= picture_due
         self._wait(sound_due if sound_first else picture_due)
         if sound_first:
-            return self._make_sound()
+            return self._make_sound("audio" in wanted)
         return self._make_picture("video" in wanted)
 
     def close(self) -> None:
@@ -263,10 +263,12 @@ class PatternReader:
         data = self._card.draw(number, seconds, datetime.now())
         return Captured("video", av.VideoFrame.from_numpy_buffer(data, format="yuv420p"), seconds)
 
-    def _make_sound(self) -> Captured:
+    def _make_sound(self, wanted: bool) -> Captured:
         first = self._chunk * CHUNK
+        self._chunk += 1
+        if not wanted:
+            return Captured("audio", None, first / SAMPLE_RATE)
         assert self._tone is not None
         frame = av.AudioFrame.from_ndarray(self._tone.chunk(first), format="s16", layout="stereo")
         frame.sample_rate = SAMPLE_RATE
-        self._chunk += 1
         return Captured("audio", frame, first / SAMPLE_RATE)
