@@ -121,11 +121,14 @@ def measure(arguments: argparse.Namespace) -> None:
         try:
             url = read_url(sender)
             os.sched_setaffinity(0, {1})
-            watch(arguments, receivers, sender.pid, url)
+            cpu_per_packet = watch(arguments, receivers, sender.pid, url)
         finally:
             receivers.close()
             sender.terminate()
             sender.wait(10)
+    for name, floor in (("alone", measure_floor()), ("receivers apart", measure_floor(apart=True))):
+        ratio = f"{cpu_per_packet / floor:.1f} times"
+        print(f"{ratio:>21} the bare loop, {name}: {floor * 1e6:.2f} µs (benchmarks/floor.py, just now)")
 
 
 def read_url(sender: subprocess.Popen[str]) -> str:
@@ -137,7 +140,8 @@ def read_url(sender: subprocess.Popen[str]) -> str:
     raise SystemExit("the sender has ended")
 
 
-def watch(arguments: argparse.Namespace, receivers: Receivers, pid: int, url: str) -> None:
+def watch(arguments: argparse.Namespace, receivers: Receivers, pid: int, url: str) -> float:
+    """Print what happens once all have joined; return the sender's CPU seconds per packet."""
     for _ in range(arguments.viewers):
         receivers.join(url, audio=arguments.audio)
         if not receivers.run_until(lambda: receivers.all[-1].connected, limit=CONNECT_SECONDS):
@@ -150,7 +154,7 @@ def watch(arguments: argparse.Namespace, receivers: Receivers, pid: int, url: st
     seconds = time.monotonic() - start
     received = [receiver.packets - count for receiver, count in zip(receivers.all, counts, strict=True)]
     lost = [receiver.lost for receiver in receivers.all]
-    report(before, read_sent(url), cpu, own, seconds, received, lost)
+    return report(before, read_sent(url), cpu, own, seconds, received, lost)
 
 
 def report(
@@ -161,7 +165,7 @@ def report(
     seconds: float,
     received: Sequence[int],
     lost: Sequence[int],
-) -> None:
+) -> float:
     sending = after.time - before.time
     rate = (after.packets - before.packets) / sending
     bitrate = (after.bytes - before.bytes) * 8 / sending / after.viewers
@@ -175,10 +179,9 @@ def report(
     print(f"receivers' CPU        {(own.user + own.kernel) / seconds:.3f} cores")
     print(f"sender CPU            {whole / seconds:.3f} cores ({cpu.kernel / whole:.0%} in the kernel)")
     per_packet = whole / seconds / rate
-    floor = measure_floor()
-    print(f"  per packet          {per_packet * 1e6:.2f} µs, {per_packet / floor:.1f} times the bare loop's")
-    print(f"  the bare loop       {floor * 1e6:.2f} µs (benchmarks/floor.py, just now)")
+    print(f"  per packet          {per_packet * 1e6:.2f} µs")
     print(f"  per viewer          {whole / seconds / after.viewers * 1e3:.2f} ms/s")
+    return per_packet
 
 
 def main() -> None:

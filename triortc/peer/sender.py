@@ -151,7 +151,7 @@ class Sender:
             # One wake-up, one turn and one or two transmits per frame, until the track ends.
             with subscription as stream.subscription, suppress(trio.EndOfChannel):
                 while True:
-                    send_frame(mid, await subscription.receive())
+                    send_frame(mid, await subscription.next_frame())
 
 
 def _limits_of(parameters: EncodingParameters) -> Limits:
