@@ -1,6 +1,7 @@
 """Two sessions find each other over bad lines, and the same seed tells the same story."""
 
 import hashlib
+from types import SimpleNamespace
 
 import pytest
 from support.calls import add_media, connect, make_call, make_frame, send_frames, send_stream
@@ -8,6 +9,7 @@ from support.session_pair import ADDRESSES, START, SessionPair
 
 from triortc.protocol.dtls.transport import DtlsState, DtlsTransport
 from triortc.protocol.ice.agent import IceRole
+from triortc.protocol.ice.figures import PairFigures
 from triortc.protocol.sdp.description import parse_description_untrusted, serialize_description
 from triortc.protocol.session.demux import DatagramKind, classify_untrusted
 from triortc.protocol.session.events import (
@@ -155,7 +157,7 @@ def test_a_client_hello_that_comes_before_a_pair_is_held_and_used():
     pair.alice._receive_dtls = watch
     early = [b"\x16\xfe\xfd" + bytes(10)] * 6
     # Bob's side: the address has been checked, but no pair is valid yet.
-    pair.alice.ice.is_checked = lambda local, remote: True
+    pair.alice.ice.find_checked = lambda local, remote: SimpleNamespace(figures=PairFigures())
     for data in early:
         pair.alice.receive_datagram(data, *ADDRESSES, pair.now)
     assert held == [1, 2, 3, 4, 4, 4]

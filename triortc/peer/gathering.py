@@ -102,12 +102,13 @@ class Gatherer:
             addresses = await self._network.resolve(host, port)
         except OSError:
             return
+        url = f"stun:{endpoint_name((host, port))}"
         with self._driver.turn() as session:
             now = trio.current_time()
             for base in bases:
                 server = next((address for address in addresses if _can_reach(base, address)), None)
                 if server is not None:
-                    session.gather_server_reflexive(base, server, now)
+                    session.gather_server_reflexive(base, server, now, url)
 
 
 def endpoint_name(address: Address) -> str:

@@ -88,6 +88,7 @@ class IceAgent:
       transmits: datagrams to send.
       events: what has happened.
       counters: see :class:`IceCounters`.
+      pairing: the candidates of both sides, to be looked at.
     """
 
     def __init__(
@@ -103,13 +104,13 @@ class IceAgent:
         self.events: deque[IceEvent] = deque()
         self.counters = IceCounters() if counters is None else counters
         self._credentials = Credentials(parameters or IceParameters.draw(entropy))
-        self._pairing = Pairing(controlling=role is IceRole.CONTROLLING)
-        self._checklist = self._pairing.checklist
+        self.pairing = Pairing(controlling=role is IceRole.CONTROLLING)
+        self._checklist = self.pairing.checklist
         self._remote_is_complete = False
         self._requests = Requests(self._credentials, self.transmits, self.counters, entropy)
         self._consent = Consent(entropy)
-        self._selection = Selection(self._pairing, self._consent)
-        self._roles = Roles(self._pairing, self._selection, self.counters, entropy)
+        self._selection = Selection(self.pairing, self._consent)
+        self._roles = Roles(self.pairing, self._selection, self.counters, entropy)
         self._announced: CandidatePair | None = None
         self._timers: Timers[_Timer] = Timers()
         self._paced_until = -inf
@@ -147,13 +148,14 @@ class IceAgent:
         """Whether a STUN server is still being asked."""
         return self._requests.gathering
 
-    def is_checked(self, local: Address, remote: Address) -> bool:
-        """Return whether *remote* has proven to be the peer, as seen from the socket *local*.
-
-        It sent an authentic check, or answered one of ours.
-        """
+    def find_checked(self, local: Address, remote: Address) -> CandidatePair | None:
+        """Return the pair if *remote* has proven to be the peer: it sent or answered an authentic check."""
         pair = self._checklist.get(local, remote)
-        return pair is not None and pair.is_checked
+        return pair if pair is not None and pair.is_checked else None
+
+    def is_checked(self, local: Address, remote: Address) -> bool:
+        """Return whether there is a pair of these addresses whose remote has proven to be the peer."""
+        return self.find_checked(local, remote) is not None
 
     def set_role(self, role: IceRole) -> None:
         """Take a role; who offers is controlling (RFC 8445 §6.1.1)."""
@@ -190,28 +192,27 @@ class IceAgent:
           LocalProtocolError: *base* is a wildcard, a link-local IPv6 address or otherwise not
             the address of one host.
         """
-        known = self._pairing.bases.get(base)
+        known = self.pairing.bases.get(base)
         if known is not None:
             return known.candidate
-        candidate = self._pairing.add_base(base, self.local_parameters.ufrag).candidate
+        candidate = self.pairing.add_base(base, self.local_parameters.ufrag).candidate
         self.events.append(LocalCandidate(candidate, base))
         self._settle(now)
         return candidate
 
-    def gather_server_reflexive(self, base: Address, server: Address, now: float) -> None:
+    def gather_server_reflexive(self, base: Address, server: Address, now: float, url: str = "") -> None:
         """Ask a STUN server how *base* looks from outside; not one of the other IP version.
 
-        A candidate comes as :class:`LocalCandidate`. A server that stays silent is given up
-        after 5.75 s without a word.
+        A candidate comes as :class:`LocalCandidate`; a silent server is given up after 5.75 s.
 
         Raises:
           LocalProtocolError: *base* was not added.
         """
-        local = self._pairing.bases.get(base)
+        local = self.pairing.bases.get(base)
         if local is None:
             raise LocalProtocolError(f"{base[0]} port {base[1]} is no base of this agent")
         if local.has_family_of(server) and self.state not in _ENDED:
-            self._requests.plan_gather(base, server)
+            self._requests.plan_gather(base, server, url)
             self._settle(now)
 
     def add_remote_candidate(self, candidate: IceCandidate, now: float) -> None:
@@ -219,7 +220,7 @@ class IceAgent:
         address = candidate.socket_address
         fragment, remote = candidate.username_fragment, self.remote_parameters
         stale = fragment is not None and remote is not None and fragment != remote.ufrag
-        if address is None or stale or not self._pairing.add_remote(address, candidate):
+        if address is None or stale or not self.pairing.add_remote(address, candidate):
             self.counters.ignored_candidates += 1
         self._settle(now)
 
@@ -249,7 +250,7 @@ class IceAgent:
 
     def receive_stun(self, data: bytes | memoryview, local: Address, remote: Address, now: float) -> None:
         """Take a datagram that looks like STUN; nothing that it holds raises."""
-        base = self._pairing.bases.get(local)
+        base = self.pairing.bases.get(local)
         if base is None or self.state in _ENDED:
             self.counters.unknown_base += 1
             return
@@ -278,9 +279,10 @@ class IceAgent:
         identity, key = message.transaction_id, self._credentials.local_key
         answer = stun.binding_success(identity, remote, key) if agreed else stun.role_conflict(identity, key)
         self.transmits.append(Transmit(answer, base.address, remote))
-        pair = self._pairing.meet(base, remote, message.priority) if agreed else None
+        pair = self.pairing.meet(base, remote, message.priority) if agreed else None
         if pair is not None:
-            self._hear(pair, nominated=message.nominates and not self._pairing.controlling, now=now)
+            pair.figures.note_request()
+            self._hear(pair, nominated=message.nominates and not self.pairing.controlling, now=now)
 
     def _hear(self, pair: CandidatePair, *, nominated: bool, now: float) -> None:
         """Act on an authentic check of the remote (RFC 8445 §7.3.1.4, §7.3.1.5)."""
@@ -305,7 +307,7 @@ class IceAgent:
         check = transaction.subject
         if check is None:
             self._requests.finish(transaction)
-            self._learn_reflection(message, base)
+            self._learn_reflection(message, base, self._requests.urls[remote])
         elif not self._credentials.prove_response(message):
             self.counters.unauthenticated += 1
         else:
@@ -313,9 +315,9 @@ class IceAgent:
             if check.pair in self._checklist:
                 self._take_answer(message, check, now, transaction.round_trip(now))
 
-    def _learn_reflection(self, message: stun.StunMessage, base: LocalBase) -> None:
+    def _learn_reflection(self, message: stun.StunMessage, base: LocalBase, url: str) -> None:
         mapped = message.mapped_address if message.is_success else None
-        candidate = mapped and base.learn_reflection(mapped)
+        candidate = mapped and base.learn_reflection(mapped, url)
         if candidate is not None:
             self.events.append(LocalCandidate(candidate, base.address))
         self._note_gathered()
@@ -330,7 +332,7 @@ class IceAgent:
         if message.is_success:
             self.counters.responses_received += 1
             if message.mapped_address is not None:
-                base = self._pairing.bases[pair.local_base]
+                base = self.pairing.bases[pair.local_base]
                 pair.local_candidate = base.seen_as(message.mapped_address, "prflx")
             self._checklist.succeed(pair, now, rtt)
             self._note_checked(pair)
@@ -443,8 +445,7 @@ class IceAgent:
         if pair is None:
             return False
         pair.state = PairState.IN_PROGRESS
-        interval = PACE * self._checklist.count_under_way()
-        self._requests.check(self._plan_check(pair), now, interval=interval)
+        self._requests.check(self._plan_check(pair), now, interval=PACE * self._checklist.count_under_way())
         return True
 
     def _keep_consent(self, now: float) -> None:
@@ -462,8 +463,8 @@ class IceAgent:
     def _plan_check(self, pair: CandidatePair) -> Check:
         return Check(
             pair,
-            priority=self._pairing.bases[pair.local_base].check_priority,
+            priority=self.pairing.bases[pair.local_base].check_priority,
             tie_breaker=self._roles.tie_breaker,
-            controlling=self._pairing.controlling,
+            controlling=self.pairing.controlling,
             nominates=self._selection.nominates(pair),
         )

@@ -2,7 +2,7 @@
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from triortc.protocol.wire.errors import LocalProtocolError, Malformed
@@ -39,6 +39,7 @@ class IceCandidate:
       username_fragment: the ``ice-ufrag`` of the generation that the candidate belongs to.
       sdp_mid: the media section's ``a=mid``.
       sdp_m_line_index: the media section's number, from 0.
+      url: the STUN server that told a server-reflexive candidate of ours; in no description.
     """
 
     foundation: str
@@ -54,6 +55,7 @@ class IceCandidate:
     username_fragment: str | None = None
     sdp_mid: str | None = None
     sdp_m_line_index: int | None = None
+    url: str | None = field(default=None, compare=False)
 
     def to_sdp(self) -> str:
         """Return the candidate as the value of an SDP attribute: ``candidate:…``.

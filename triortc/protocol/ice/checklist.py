@@ -7,6 +7,7 @@ from math import inf
 from triortc.protocol.wire.machine import Address
 
 from .candidate import IceCandidate
+from .figures import PairFigures
 
 MAX_PAIRS = 100
 """Pairs in a check list (RFC 8445 §6.1.2.5)."""
@@ -49,12 +50,14 @@ class CandidatePair:
       is_checked: whether ``remote`` has proven to be the peer: it sent an authentic check or
         answered one of ours.
       check_id: transaction id of the latest check that is not for consent.
+      figures: what it has carried and been checked by.
     """
 
     __slots__ = (
         "_host_candidate",
         "answered_at",
         "check_id",
+        "figures",
         "foundation",
         "heard_at",
         "is_checked",
@@ -90,6 +93,7 @@ class CandidatePair:
         self.sends = 0
         self.check_id = b""
         self.is_checked = False
+        self.figures = PairFigures()
         self.set_remote_candidate(remote_candidate, controlling=controlling)
 
     def set_remote_candidate(self, candidate: IceCandidate, *, controlling: bool) -> None:
@@ -119,6 +123,7 @@ class CandidatePair:
         self.state = PairState.SUCCEEDED
         self.answered_at = now
         self.sends = 0
+        self.figures.note_response(round_trip)
         if round_trip is not None:
             self.rtt = round_trip if self.rtt is None else self.rtt + (round_trip - self.rtt) / 8
 

@@ -1,6 +1,7 @@
 """The sockets of an agent and the candidates they give (RFC 8445 §5.1)."""
 
 import ipaddress
+from dataclasses import replace
 
 from triortc.protocol.wire.errors import LocalProtocolError
 from triortc.protocol.wire.machine import Address
@@ -34,6 +35,11 @@ class LocalBase:
         self._ufrag = username_fragment
         self._reflexive: dict[Address, IceCandidate] = {}
 
+    @property
+    def candidates(self) -> list[IceCandidate]:
+        """The host candidate, and those that others see in its place."""
+        return [self.candidate, *self._reflexive.values()]
+
     def has_family_of(self, remote: Address) -> bool:
         """Return whether a remote address is of the same IP version."""
         return self._ip.version == ipaddress.ip_address(remote[0]).version
@@ -44,19 +50,20 @@ class LocalBase:
             self.has_family_of(remote) and self._ip.is_loopback == ipaddress.ip_address(remote[0]).is_loopback
         )
 
-    def learn_reflection(self, mapped: Address) -> IceCandidate | None:
+    def learn_reflection(self, mapped: Address, url: str) -> IceCandidate | None:
         """Return the server-reflexive candidate that a STUN server's answer gives, if it is a new one."""
         if mapped == self.address or mapped in self._reflexive or parse_unicast(mapped[0]) is None:
             return None
-        return self.seen_as(mapped, "srflx")
+        return self.seen_as(mapped, "srflx", url)
 
-    def seen_as(self, mapped: Address, kind: str) -> IceCandidate:
+    def seen_as(self, mapped: Address, kind: str, url: str = "") -> IceCandidate:
         """Return the candidate for the address under which another saw this socket."""
         if mapped == self.address:
             return self.candidate
         known = self._reflexive.get(mapped)
         if known is None:
             known = local_candidate(kind, mapped, self.address, self._preference, self._ufrag)
+            known = replace(known, url=url or None)
             if len(self._reflexive) < MAX_REFLEXIVE:
                 self._reflexive[mapped] = known
         return known

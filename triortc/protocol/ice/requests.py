@@ -37,9 +37,21 @@ class Requests:
     """Sends requests, again where needed, and knows those that wait for an answer.
 
     The subject of a transaction is its check, or None for a question to a STUN server.
+
+    Attributes:
+      urls: of the STUN servers, by address; empty where they were not told.
     """
 
-    __slots__ = ("_asked", "_counters", "_credentials", "_entropy", "_to_ask", "_transactions", "_transmits")
+    __slots__ = (
+        "_asked",
+        "_counters",
+        "_credentials",
+        "_entropy",
+        "_to_ask",
+        "_transactions",
+        "_transmits",
+        "urls",
+    )
 
     def __init__(
         self, credentials: Credentials, transmits: deque[Transmit], counters: IceCounters, entropy: Entropy
@@ -51,6 +63,7 @@ class Requests:
         self._transactions: Transactions[Check | None] = Transactions()
         self._to_ask: deque[tuple[Address, Address]] = deque()
         self._asked = 0
+        self.urls: dict[Address, str] = {}
 
     @property
     def gathering(self) -> bool:
@@ -62,8 +75,9 @@ class Requests:
         """Whether a STUN server has still to be asked."""
         return bool(self._to_ask)
 
-    def plan_gather(self, base: Address, server: Address) -> None:
+    def plan_gather(self, base: Address, server: Address, url: str) -> None:
         """Note that a server is to be asked."""
+        self.urls[server] = url
         self._to_ask.append((base, server))
 
     def gather(self, now: float) -> bool:
@@ -92,10 +106,12 @@ class Requests:
         limit = MAX_CHECKS - pair.sends
         pair.check_id = self._send_check(check, now, interval=max(CHECK_INTERVAL, interval), limit=limit)
         pair.sends += 1
+        pair.figures.requests_sent += 1
 
     def check_consent(self, check: Check, now: float) -> None:
         """Check the selected pair once; consent checks are not sent again (RFC 7675 §5.1)."""
         self._counters.consent_requests_sent += 1
+        check.pair.figures.consent_requests_sent += 1
         self._send_check(check, now, interval=INTERVAL, limit=1)
 
     def _send_check(self, check: Check, now: float, *, interval: float, limit: int) -> bytes:

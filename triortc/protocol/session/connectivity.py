@@ -111,11 +111,22 @@ class Connectivity:
     def _living(self) -> list[IceAgent]:
         return self._agents[self._agents.index(self._in_use) :]
 
+    @property
+    def generations(self) -> tuple[IceAgent, ...]:
+        """The agent in use and newer ones, for statistics."""
+        return tuple(self._living)
+
+    def find_checked(self, local: Address, remote: Address) -> CandidatePair | None:
+        """Return the pair of these addresses if *remote* has proven to be the peer."""
+        pair = self._in_use.find_checked(local, remote)
+        if pair is None and len(self._agents) > 1:
+            found = (agent.find_checked(local, remote) for agent in self._agents)
+            pair = next((other for other in found if other is not None), None)
+        return pair
+
     def is_checked(self, local: Address, remote: Address) -> bool:
         """Return whether *remote* has proven to be the peer, as seen from the socket *local*."""
-        return self._in_use.is_checked(local, remote) or any(
-            agent.is_checked(local, remote) for agent in self._agents
-        )
+        return self.find_checked(local, remote) is not None
 
     def note_received(self, now: float) -> None:
         """Note authenticated media, as often as it comes; it is cheap."""
@@ -209,13 +220,13 @@ class Connectivity:
         self._after(now)
         return candidate
 
-    def gather_server_reflexive(self, base: Address, server: Address, now: float) -> None:
-        """Ask a STUN server how *base* looks from outside, for the newest generation.
+    def gather_server_reflexive(self, base: Address, server: Address, now: float, url: str = "") -> None:
+        """Ask a STUN server, of that URL, how *base* looks from outside, for the newest generation.
 
         Raises:
           LocalProtocolError: *base* was not added to it.
         """
-        self._newest.gather_server_reflexive(base, server, now)
+        self._newest.gather_server_reflexive(base, server, now, url)
         self._after(now)
 
     def add_remote_candidate(self, candidate: IceCandidate, now: float) -> None:

@@ -5,7 +5,8 @@ and ``now`` go in, :attr:`Session.transmits` and :attr:`Session.events` come out
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from triortc.protocol.dtls.certificate import Certificate
 from triortc.protocol.dtls.transport import (
@@ -43,11 +44,25 @@ MAX_HELD_DATAGRAMS = 4
 MAX_HELD_BYTES = 8192
 
 
+@dataclass(slots=True)
+class Traffic:
+    """What went over all candidate pairs together, ICE's own datagrams not counted."""
+
+    packets_sent: int = 0
+    bytes_sent: int = 0
+    packets_received: int = 0
+    bytes_received: int = 0
+
+
 class Session(Signaling):
     """A peer connection without its I/O.
 
     Whoever drives it drains :attr:`transmits` before the turn ends, because their buffers are
     lent, and calls :meth:`handle_timeout` when :meth:`next_deadline` has come.
+
+    Attributes:
+      traffic: how much was sent and received.
+      selected_pair_changes: how often another candidate pair was selected.
     """
 
     def __init__(
@@ -67,10 +82,12 @@ class Session(Signaling):
         self.media = MediaTransport(
             anchor=anchor, entropy=entropy, cname=self.negotiation.cname, scratch=scratch
         )
-        self._certificate = certificate
+        self.certificate = certificate
+        self.traffic = Traffic()
+        self.selected_pair_changes = 0
         self._held: list[bytes] = []
-        # The selected pair's two addresses: all but STUN is sent there, and nowhere else.
-        self._path: tuple[Address, Address] | None = None
+        # The selected pair: all but STUN is sent there, and nowhere else.
+        self._path: ice.CandidatePair | None = None
         # Kept, because asking ICE for its deadline costs as much as taking a packet.
         self._ice_deadline: float | None = None
         self._dtls_deadline: float | None = None
@@ -94,9 +111,22 @@ class Session(Signaling):
         elif kind is DatagramKind.STUN:
             self.ice.receive_stun(data, local, remote, now)
             self._after_ice(now)
-        elif not self.ice.is_checked(local, remote):
+        elif (pair := self.ice.find_checked(local, remote)) is None:
             self.counters.unchecked += 1
-        elif kind is DatagramKind.DTLS:
+        else:
+            self._count_received(pair, len(data), now)
+            self._receive_checked(kind, data, now)
+
+    def _count_received(self, pair: ice.CandidatePair, size: int, now: float) -> None:
+        traffic, figures = self.traffic, pair.figures
+        traffic.packets_received += 1
+        traffic.bytes_received += size
+        figures.packets_received += 1
+        figures.bytes_received += size
+        figures.received_at = now
+
+    def _receive_checked(self, kind: DatagramKind, data: bytes, now: float) -> None:
+        if kind is DatagramKind.DTLS:
             self._receive_dtls(data, now)
         elif self.media.receive(data, kind is DatagramKind.RTCP, now):
             if kind is DatagramKind.RTP:
@@ -146,13 +176,25 @@ class Session(Signaling):
 
     def send_frame(self, mid: str, frame: EncodedFrame) -> None:
         """Protect a frame's packets for this peer and queue them as few, large transmits."""
-        path = self._path
-        if path is None:
+        if self._path is None:
             self.counters.frames_before_connected += 1
-            return
-        local, remote = path
-        for data, segment_size in self.media.write_frame(mid, frame):
+        else:
+            self._transmit(self._path, self.media.write_frame(mid, frame))
+
+    def _transmit(
+        self, path: ice.CandidatePair, pieces: Iterable[tuple[bytes | memoryview, int | None]]
+    ) -> None:
+        """Queue datagrams, some of them joined, and count them."""
+        local, remote = path.local_base, path.remote
+        traffic, figures = self.traffic, path.figures
+        for data, segment_size in pieces:
             self.transmits.append(Transmit(data, local, remote, segment_size))
+            size = len(data)
+            packets = 1 if segment_size is None else (size + segment_size - 1) // segment_size
+            traffic.bytes_sent += size
+            traffic.packets_sent += packets
+            figures.bytes_sent += size
+            figures.packets_sent += packets
 
     def set_wanted(self, mid: str, rid: str | None, wanted: Wanted, now: float) -> None:
         """Say what is read of a track: of what is not read packets are counted, and no more."""
@@ -168,10 +210,8 @@ class Session(Signaling):
         self.deadline_is_stale = True
         self.events.extend(self.media.events)
         self.media.events.clear()
-        if self._path is not None:
-            local, remote = self._path
-            for data, segment_size in self.media.outgoing:
-                self.transmits.append(Transmit(data, local, remote, segment_size))
+        if self._path is not None and self.media.outgoing:
+            self._transmit(self._path, self.media.outgoing)
         self.media.outgoing.clear()
 
     # What ICE and DTLS have to say
@@ -188,7 +228,8 @@ class Session(Signaling):
             elif isinstance(event, ice.AddressChecked):
                 self.events.append(AddressChecked(event.local, event.remote))
             elif isinstance(event, ice.PairSelected):
-                self._path = (event.pair.local_base, event.pair.remote)
+                self._path = event.pair
+                self.selected_pair_changes += 1
                 self._start_dtls(event.pair.rtt, now)
             elif isinstance(event, ice.PairLost):
                 self._path = None
@@ -211,7 +252,7 @@ class Session(Signaling):
         if self.dtls is not None or self._agreement is None:
             return
         self.dtls = DtlsTransport(
-            certificate=self._certificate,
+            certificate=self.certificate,
             role=DtlsRole.CLIENT if self._agreement.dtls_client else DtlsRole.SERVER,
             remote_fingerprints=[
                 (fingerprint.algorithm, fingerprint.value)
@@ -236,8 +277,7 @@ class Session(Signaling):
 
     def _flush_dtls(self, dtls: DtlsTransport) -> None:
         if self._path is not None:
-            local, remote = self._path
-            self.transmits.extend(Transmit(data, local, remote) for data in dtls.datagrams)
+            self._transmit(self._path, [(data, None) for data in dtls.datagrams])
         dtls.datagrams.clear()
 
     def _dtls_state_changed(self, dtls: DtlsTransport, event: DtlsStateChanged, now: float) -> None:

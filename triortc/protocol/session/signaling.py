@@ -351,10 +351,10 @@ class Signaling(ABC):
         self.ice.add_host_candidate(base, now)
         self._after_ice(now)
 
-    def gather_server_reflexive(self, base: Address, server: Address, now: float) -> None:
-        """Ask a STUN server what *base* looks like from there."""
+    def gather_server_reflexive(self, base: Address, server: Address, now: float, url: str = "") -> None:
+        """Ask a STUN server, of that URL, what *base* looks like from there."""
         if self.ice.local_parameters.ufrag == self.gathering.ufrag:
-            self.ice.gather_server_reflexive(base, server, now)
+            self.ice.gather_server_reflexive(base, server, now, url)
             self._after_ice(now)
 
     def end_of_bases(self, now: float) -> None:
