@@ -24,6 +24,12 @@ def test_a_late_packet_takes_the_loss_back() -> None:
     assert heard(0, 2, 1).packets_lost == 0
 
 
+def test_the_first_packet_to_come_need_not_be_the_first_one_sent() -> None:
+    stream = heard(5, 6, 3, 4)
+    assert stream.packets_lost == 0
+    assert heard(5, 6, 3).packets_lost == 1
+
+
 def test_duplicates_make_the_loss_negative_but_not_the_fraction() -> None:
     block = heard(0, 1, 1, 1).report_block(1.0)
     assert (block.packets_lost, block.fraction_lost) == (-2, 0)

@@ -81,7 +81,7 @@ def test_a_whole_keyframe_ends_the_waiting_for_anything_older() -> None:
     assert bench.pass_time(0.01).keyframe_requests == 1
     bench.take(frame(1)[1], frame(2, key=True))
     assert bench.timestamps == [6000]
-    assert bench.frames[0].lost == 1
+    assert bench.frames[0].lost == 0  # nobody has seen anything before it
 
 
 def test_a_keyframe_behind_a_gap_waits_for_the_gap_as_long_as_it_can_be_mended() -> None:
@@ -114,6 +114,21 @@ def test_keyframes_are_asked_for_at_most_twice_a_second() -> None:
         bench.pass_time(0.01)
     assert 1 <= bench.keyframe_requests <= 3
     assert bench.stream().pli_count == bench.keyframe_requests
+
+
+def test_the_first_packets_of_a_stream_may_come_late() -> None:
+    packets = frame(0, key=True, packets=4)
+    bench = Bench().take(packets[2], packets[3], packets[1], packets[0], frame(1, first=4))
+    assert bench.timestamps == [0, 3000]
+    assert [it.lost for it in bench.frames] == [0, 0]
+
+
+def test_the_first_packet_of_a_stream_may_be_lost() -> None:
+    bench = Bench().take(frame(0, key=True, packets=4)[1:], frame(1, first=4)).pass_time(0.01)
+    assert bench.nacked == [0]
+    bench.take(rtx(1, 0, vp8(key=True)))
+    assert bench.timestamps == [0, 3000]
+    assert bench.keyframe_requests == 0
 
 
 def test_who_begins_to_read_gets_a_keyframe() -> None:

@@ -108,7 +108,7 @@ class Incoming:
     def deadline(self) -> float:
         """When :meth:`handle_timeout` wants to be called, seconds; infinite when not."""
         buffer, nacks = self._buffer, self._nacks
-        deadline = self._keyframe_due if self.stream is not None else inf
+        deadline = inf if self.stream is None else self._keyframe_due
         if buffer is not None and buffer.deadline < deadline:
             deadline = buffer.deadline
         return nacks.deadline if nacks is not None and nacks.deadline < deadline else deadline
@@ -160,7 +160,7 @@ class Incoming:
 
     def follow(self, stream: ReceiveStream, now: float) -> None:
         """Take the track from another stream: its sender began anew, or changed its SSRC."""
-        self.flush(now)
+        self.leave(now)
         self.stream = stream
         self._timeline.begin_anew()
         if Wanted.FRAMES in self.wanted:
@@ -168,12 +168,11 @@ class Incoming:
             if self.section.kind == "video":
                 self.request_keyframe(now + KEYFRAME_GRACE)
 
-    def flush(self, now: float) -> None:
+    def leave(self, now: float) -> None:
         """Let go of what is whole: the stream has ended."""
         if self._buffer is not None:
             self._buffer.flush(now)
-        if self._nacks is not None:
-            self._nacks.clear()
+        self.stream = self._buffer = self._nacks = None
 
     def yields(self, now: float) -> bool:
         """Whether an earlier stream may carry the track again."""
@@ -216,23 +215,29 @@ class Incoming:
             return
         if sequence == self._expected:
             self._expected = sequence + 1
-        else:
-            self._note_order(sequence, timestamp, now)
+        elif self._expected is not None:
+            self._note_order(self._expected, sequence, timestamp, now)
         buffer.put(sequence, timestamp, marker, payload_type, payload, now)
+        if self._expected is None:
+            self._note_beginning(buffer, sequence, now)
         if self._keyframe_due != inf or buffer.need_keyframe:
             self._mind_keyframes(buffer, now)
 
-    def _note_order(self, sequence: int, timestamp: int, now: float) -> None:
+    def _note_beginning(self, buffer: VideoJitter | AudioOrder, sequence: int, now: float) -> None:
+        """Ask for the packet before the first one, if that is amid a frame: it may be the only one."""
+        self._expected = sequence + 1
+        amid = buffer.next_sequence is not None and buffer.next_sequence < sequence
+        if amid and self._nacks is not None:
+            self._nacks.add(sequence - 1, sequence, now)
+
+    def _note_order(self, expected: int, sequence: int, timestamp: int, now: float) -> None:
         """Tell what is missing before a packet, or that one is late."""
-        expected = self._expected
-        if expected is None:
+        if sequence >= expected:
             self._expected = sequence + 1
-        elif sequence < expected:
-            if self._nacks is not None:
-                self._nacks.found(sequence, now, repaired=False)
-        else:
-            self._expected = sequence + 1
-            self._note_gap(expected, sequence, timestamp, now)
+            if sequence > expected:
+                self._note_gap(expected, sequence, timestamp, now)
+        elif self._nacks is not None:
+            self._nacks.found(sequence, now, repaired=False)
 
     def _note_gap(self, first: int, end: int, timestamp: int, now: float) -> None:
         """Ask for what is missing; where that is too much or too long ago, go on without."""
@@ -254,7 +259,7 @@ class Incoming:
         if self._buffer is not None and self._expected is not None:
             if sequence >= self._expected:
                 # Retransmitted before it was missed: as good as in time.
-                self._note_order(sequence, timestamp, now)
+                self._note_order(self._expected, sequence, timestamp, now)
             self._buffer.put(sequence, timestamp, marker, payload_type, payload, now)
             self._mind_keyframes(self._buffer, now)
 

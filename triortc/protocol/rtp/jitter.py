@@ -18,6 +18,9 @@ MAX_PACKETS = 512
 MAX_WAIT = 2.0
 """What a jitter buffer holds at most: packets, and seconds."""
 
+MAX_MISSED_START = 128
+"""How many packets before the first one that comes may belong to its frame."""
+
 RELEASE_TOGETHER = 0.002
 """Frames that are due within this time, seconds, leave together."""
 
@@ -152,13 +155,19 @@ class VideoJitter:
             self._take(timestamp, marker, payload_type, payload, now, now)
             self._resume(now)
         elif self.next_sequence is None:
-            self.next_sequence = sequence
-            self._take(timestamp, marker, payload_type, payload, now, now)
+            self.timestamp = timestamp
+            self._begin(sequence, payload_type, payload)
+            self.put(sequence, timestamp, marker, payload_type, payload, now)
         elif sequence < self.next_sequence or sequence in self._aside:
             self._stream.packets_discarded += 1
         else:
             self._aside[sequence] = Held(timestamp, marker, payload_type, payload, now)
             self._wait(sequence, now)
+
+    def _begin(self, sequence: int, payload_type: int, payload: bytes) -> None:
+        """Begin here, or, in the midst of a frame, a little before: its first packets may still come."""
+        amid = bool(payload) and not self._starts_frame(payload_type, payload)
+        self.next_sequence = sequence - MAX_MISSED_START if amid else sequence
 
     def _wait(self, sequence: int, now: float) -> None:
         """Wait for what is missing before *sequence*, unless a keyframe makes that needless."""
@@ -266,12 +275,18 @@ class VideoJitter:
         self._skip_to(first)
         return True
 
-    def _is_keyframe(self, payload_type: int, payloads: list[bytes]) -> bool:
+    def _starts_frame(self, payload_type: int, payload: bytes) -> bool:
         found = self._formats.get(payload_type)
-        if found is None:
+        try:
+            return found is not None and found[1].starts_frame_untrusted(payload)
+        except Malformed:
+            return False
+
+    def _is_keyframe(self, payload_type: int, payloads: list[bytes]) -> bool:
+        if not self._starts_frame(payload_type, payloads[0]):
             return False
         try:
-            return found[1].starts_frame_untrusted(payloads[0]) and found[1].is_keyframe_untrusted(payloads)
+            return self._formats[payload_type][1].is_keyframe_untrusted(payloads)
         except Malformed:
             return False
 
@@ -294,7 +309,8 @@ class VideoJitter:
             self._break(payloads)
             return
         self.need_keyframe = self.starved = False
-        self._codec = kind.codec
+        lost = self._lost if self._codec else 0  # before the first frame nothing is missed
+        self._lost, self._codec = 0, kind.codec
         ticks, time = self._timeline.place(self.timestamp, kind.clock_rate, self._arrival)
         stream = self._stream
         stream.frames_received += 1
@@ -305,11 +321,10 @@ class VideoJitter:
             time=time,
             keyframe=keyframe,
             codec=kind.codec,
-            lost=self._lost,
+            lost=lost,
             ntp_time=stream.ntp_time(self.timestamp),
             rid=stream.rid,
         )
-        self._lost = 0
         self._hold(frame, ticks / kind.clock_rate, now)
 
     def _hold(self, frame: ReceivedFrame, media_time: float, now: float) -> None:

@@ -24,7 +24,8 @@ MIN_INTERVAL = 0.020
 BATCH = 0.004
 """Requests that are due within this time, seconds, leave together."""
 
-_TOLERANCE_DECAY = 0.9
+TOLERANCE_HALF_LIFE = 5.0
+"""Seconds after which half of it is forgotten."""
 
 
 class _Missing:
@@ -48,21 +49,22 @@ class NackList:
       deadline: when :meth:`take_due` has something to ask for, seconds; infinite when not.
     """
 
-    __slots__ = ("_missing", "_rtx", "_tolerance", "deadline")
+    __slots__ = ("_learned", "_missing", "_rtx", "_tolerance", "deadline")
 
     def __init__(self, *, rtx: bool) -> None:
         self.deadline = inf
         self._missing: dict[int, _Missing] = {}
         self._rtx = rtx
         self._tolerance = MIN_TOLERANCE
+        self._learned = 0.0
 
     def __len__(self) -> int:
         return len(self._missing)
 
-    @property
-    def tolerance(self) -> float:
-        """How long a missing packet is awaited before it is asked for, seconds."""
-        return self._tolerance
+    def tolerance(self, now: float) -> float:
+        """Return how long a missing packet is awaited before it is asked for, seconds."""
+        faded: float = self._tolerance * 0.5 ** ((now - self._learned) / TOLERANCE_HALF_LIFE)
+        return max(faded, MIN_TOLERANCE)
 
     def add(self, first: int, end: int, now: float) -> bool:
         """Note that the packets from *first* up to *end* are missing.
@@ -72,7 +74,7 @@ class NackList:
         """
         if end - first > MAX_GAP or len(self._missing) + end - first > MAX_MISSING:
             return False
-        due = now + self._tolerance
+        due = now + self.tolerance(now)
         for sequence in range(first, end):
             self._missing[sequence] = _Missing(now, due)
         self.deadline = min(self.deadline, due)
@@ -86,12 +88,12 @@ class NackList:
         if not self._missing:
             self.deadline = inf
         if not repaired and (self._rtx or missing.retries == 0):
-            self._learn(now - missing.since)
+            self._learn(now - missing.since, now)
 
-    def _learn(self, late: float) -> None:
-        """Tolerate reordering that is common here, and forget what is not any more."""
-        wanted = min(1.25 * late, MAX_TOLERANCE)
-        self._tolerance = max(wanted, self._tolerance * _TOLERANCE_DECAY, MIN_TOLERANCE)
+    def _learn(self, late: float, now: float) -> None:
+        """Tolerate the reordering that is common here."""
+        self._tolerance = max(min(1.25 * late, MAX_TOLERANCE), self.tolerance(now))
+        self._learned = now
 
     def forget_before(self, sequence: int) -> None:
         """Ask no more for packets before *sequence*."""

@@ -81,7 +81,7 @@ class AudioOrder:
     ) -> None:
         """Take a packet; see :meth:`.jitter.VideoJitter.put`."""
         if self.next_sequence is None:
-            self.next_sequence = sequence
+            self.next_sequence, self.timestamp = sequence, timestamp
         if sequence == self.next_sequence:
             self._take(timestamp, payload_type, payload, now, now)
             if self._aside:

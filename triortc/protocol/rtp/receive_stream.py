@@ -194,7 +194,10 @@ class ReceiveStream:
         if step < MAX_DROPOUT:
             self.highest_sequence = highest + step
             return highest + step
-        return highest + step - 0x10000
+        late = highest + step - 0x10000
+        if late < self._base_sequence and not self._expected_before:
+            self._base_sequence = late  # the first packet to come was not the first one sent
+        return late
 
     def _begin(self, sequence: int) -> int:
         """Count from *sequence* on; what was lost before stays lost."""

@@ -82,6 +82,8 @@ class Receiving:
         self._by_ssrc: dict[int, tuple[ReceiveStream, Incoming]] = {}
         self._repairs: dict[int, _Repair] = {}
         self._round_trip: float | None = None
+        # What is read of each track, and since when; readers may come before the answer.
+        self._wishes: dict[Key, tuple[Wanted, float]] = {}
 
     # What the owner decides
 
@@ -100,6 +102,7 @@ class Receiving:
         track = self._tracks.get((section.mid, rid))
         if track is None:
             track = self._tracks[section.mid, rid] = Incoming(section, rid)
+            track.set_wanted(*self._wishes.get((section.mid, rid), (Wanted.NOTHING, 0.0)))
             if self._round_trip is not None:
                 track.set_round_trip_time(self._round_trip)
         return track
@@ -107,12 +110,16 @@ class Receiving:
     def _forget_track(self, key: Key) -> None:
         track = self._tracks.pop(key)
         for ssrc in [ssrc for ssrc, (_, owner) in self._by_ssrc.items() if owner is track]:
-            self._forget_stream(ssrc)
+            del self.streams[ssrc], self._by_ssrc[ssrc]
         for ssrc in [ssrc for ssrc, it in self._repairs.items() if _key(it.route) == key]:
             del self._repairs[ssrc]
 
     def set_wanted(self, mid: str, rid: str | None, wanted: Wanted, now: float) -> None:
-        """Say what of a track is read; of one that is not received nothing is."""
+        """Say what of a track is read; it may be one that is not received yet."""
+        if wanted:
+            self._wishes[mid, rid] = (wanted, now)
+        else:
+            self._wishes.pop((mid, rid), None)
         track = self._tracks.get((mid, rid))
         if track is not None:
             track.set_wanted(wanted, now)
@@ -202,31 +209,33 @@ class Receiving:
     def _open_stream(
         self, ssrc: int, payload_type: int, route: Route, now: float
     ) -> tuple[ReceiveStream, Incoming]:
-        self._make_room()
+        self._make_room(now)
         section, rid, _ = route
         clock_rate = section.payload_types[payload_type].clock_rate
         stream = ReceiveStream(ssrc, clock_rate, mid=section.mid, rid=rid, kind=section.kind)
         track = self._track(section, rid)
-        self._forget_stream(ssrc)
+        self._forget_stream(ssrc, now)
         self.streams[ssrc] = stream
         found = self._by_ssrc[ssrc] = (stream, track)
         track.follow(stream, now)
         self._pass_on(track)
         return found
 
-    def _make_room(self) -> None:
+    def _make_room(self, now: float) -> None:
         """Forget the stream that was silent for longest, if there are too many."""
         while len(self.streams) + len(self._repairs) >= MAX_SSRCS:
             streams = [*self.streams.values(), *(repair.stream for repair in self._repairs.values())]
             silent = min(streams, key=lambda stream: stream.last_packet_time or 0.0)
             self._repairs.pop(silent.ssrc, None)
-            self._forget_stream(silent.ssrc)
+            self._forget_stream(silent.ssrc, now)
 
-    def _forget_stream(self, ssrc: int) -> None:
-        stream = self.streams.pop(ssrc, None)
+    def _forget_stream(self, ssrc: int, now: float) -> None:
+        """Forget a stream, and let go of what is whole of it."""
+        self.streams.pop(ssrc, None)
         found = self._by_ssrc.pop(ssrc, None)
-        if found is not None and found[1].stream is stream:
-            found[1].stream = None
+        if found is not None and found[1].stream is found[0]:
+            found[1].leave(now)
+            self._pass_on(found[1])
 
     # Retransmissions
 
@@ -235,7 +244,7 @@ class Receiving:
         kind, sequence, timestamp, ssrc, _, payload = split_rtp_untrusted(plain)
         repair = self._repairs.get(ssrc)
         if repair is None:
-            self._make_room()
+            self._make_room(now)
             rate = route.section.payload_types[kind & 0x7F].clock_rate
             repair = self._repairs[ssrc] = _Repair(ReceiveStream(ssrc, rate), route)
         repair.route = route
@@ -306,13 +315,7 @@ class Receiving:
         for ssrc in ssrcs:
             self._router.forget(ssrc)
             self._repairs.pop(ssrc, None)
-            found = self._by_ssrc.get(ssrc)
-            if found is not None:
-                stream, track = found
-                if track.stream is stream:
-                    track.flush(now)
-                    self._pass_on(track)
-                self._forget_stream(ssrc)
+            self._forget_stream(ssrc, now)
 
     def report_blocks(self, now: float) -> list[ReportBlock]:
         """Return a report on each stream that is alive."""
