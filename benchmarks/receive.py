@@ -36,6 +36,7 @@ SECTION = ReceivedSection(
     nack=True,
     pli=True,
 )
+RTP = DatagramKind.RTP
 POLICIES = {
     SrtpProfile.AEAD_AES_128_GCM: Policy.SRTP_PROFILE_AEAD_AES_128_GCM,
     SrtpProfile.AES_CM_128_HMAC_SHA1_80: Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
@@ -93,8 +94,7 @@ def receive(profile: SrtpProfile, wanted: Wanted) -> Callable[[], float]:
         bursts = [sender.burst() for _ in range(FRAMES)]
         begin = time.perf_counter()
         for datagrams, now in bursts:
-            for data in datagrams:
-                media.receive(data, classify_untrusted(data) is DatagramKind.RTCP, now)
+            media.receive_rtp([data for data in datagrams if classify_untrusted(data) is RTP], now)
         seconds = time.perf_counter() - begin
         if Wanted.FRAMES in wanted:
             assert sum(len(event.frame.payloads) for event in media.events) == FRAMES * PACKETS

@@ -211,29 +211,41 @@ class MediaTransport:
         """Tell how long a packet takes to the remote side and back."""
         self.receiving.set_round_trip_time(seconds)
 
-    def receive(self, data: bytes, is_rtcp: bool, now: float) -> bool:
-        """Take an SRTP or SRTCP packet.
+    def receive_rtp(self, packets: Sequence[bytes], now: float) -> bool:
+        """Take SRTP packets.
 
         Returns:
-          whether it was authentic.
+          whether any of them was authentic.
         """
         receiver = self.receiver
         if receiver is None:
+            self._before_keys += len(packets)
+            return False
+        receive_untrusted = self.receiving.receive_untrusted
+        authentic = False
+        for data in packets:
+            plain = receiver.unprotect(data)
+            if plain is not None:
+                authentic = True
+                try:
+                    receive_untrusted(plain, now)
+                except Malformed:
+                    self._malformed += 1
+        self._collect()
+        return authentic
+
+    def receive_rtcp(self, data: bytes, now: float) -> None:
+        """Take an SRTCP packet."""
+        if self.receiver is None:
             self._before_keys += 1
-            return False
-        plain = receiver.unprotect_rtcp(data) if is_rtcp else receiver.unprotect(data)
-        if plain is None:
-            return False
-        try:
-            if is_rtcp:
+            return
+        plain = self.receiver.unprotect_rtcp(data)
+        if plain is not None:
+            try:
                 self._receive_rtcp_untrusted(plain, now)
-            else:
-                self.receiving.receive_untrusted(plain, now)
-        except Malformed:
-            self._malformed += 1
-        if self.receiving.events:
+            except Malformed:
+                self._malformed += 1
             self._collect()
-        return True
 
     def _receive_rtcp_untrusted(self, plain: bytes, now: float) -> None:
         for packet in parse_compound_untrusted(plain):

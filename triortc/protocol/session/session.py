@@ -97,44 +97,66 @@ class Session(Signaling):
 
     def receive_burst(self, burst: Sequence[tuple[bytes, Address]], local: Address, now: float) -> None:
         """Take datagrams that came to the socket at *local*; never raises for what they hold."""
+        run: list[bytes] = []  # of RTP that came from one address
+        source: Address | None = None
         for data, remote in burst:
-            self.receive_datagram(data, local, remote, now)
+            if classify_untrusted(data) is not DatagramKind.RTP:
+                self._receive_rtp(run, local, source, now)
+                run = []
+                self.receive_datagram(data, local, remote, now)
+                continue
+            if remote != source:
+                self._receive_rtp(run, local, source, now)
+                run, source = [], remote
+            run.append(data)
+        self._receive_rtp(run, local, source, now)
 
     def receive_datagram(self, data: bytes, local: Address, remote: Address, now: float) -> None:
         """Take one datagram; never raises for what it holds."""
+        kind = classify_untrusted(data)
         if self.ended is not None:
             self.counters.after_end += 1
-            return
-        kind = classify_untrusted(data)
-        if kind is DatagramKind.UNKNOWN:
+        elif kind is DatagramKind.UNKNOWN:
             self.counters.unknown += 1
         elif kind is DatagramKind.STUN:
             self.ice.receive_stun(data, local, remote, now)
             self._after_ice(now)
+        elif kind is DatagramKind.RTP:
+            self._receive_rtp([data], local, remote, now)
         elif (pair := self.ice.find_checked(local, remote)) is None:
             self.counters.unchecked += 1
         else:
-            self._count_received(pair, len(data), now)
-            self._receive_checked(kind, data, now)
+            self._count_received(pair, 1, len(data), now)
+            if kind is DatagramKind.DTLS:
+                self._receive_dtls(data, now)
+            else:
+                self.media.receive_rtcp(data, now)
+                self._after_media()
 
-    def _count_received(self, pair: ice.CandidatePair, size: int, now: float) -> None:
-        traffic, figures = self.traffic, pair.figures
-        traffic.packets_received += 1
-        traffic.bytes_received += size
-        figures.packets_received += 1
-        figures.bytes_received += size
-        figures.received_at = now
-
-    def _receive_checked(self, kind: DatagramKind, data: bytes, now: float) -> None:
-        if kind is DatagramKind.DTLS:
-            self._receive_dtls(data, now)
-        elif self.media.receive(data, kind is DatagramKind.RTCP, now):
-            if kind is DatagramKind.RTP:
+    def _receive_rtp(self, run: Sequence[bytes], local: Address, remote: Address | None, now: float) -> None:
+        """Take packets that came from one address: what is common to them is done once."""
+        if not run or remote is None:
+            return
+        if self.ended is not None:
+            self.counters.after_end += len(run)
+        elif (pair := self.ice.find_checked(local, remote)) is None:
+            self.counters.unchecked += len(run)
+        else:
+            self._count_received(pair, len(run), sum(map(len, run)), now)
+            if self.media.receive_rtp(run, now):
                 # Reports alone make no receiving pair: they are seconds apart.
                 self.ice.note_received(now)
                 if self._ice_deadline is None or self._ice_deadline > now + HURRIED_INTERVAL:
                     self._ice_deadline = self.ice.next_deadline()
             self._after_media()
+
+    def _count_received(self, pair: ice.CandidatePair, packets: int, size: int, now: float) -> None:
+        traffic, figures = self.traffic, pair.figures
+        traffic.packets_received += packets
+        traffic.bytes_received += size
+        figures.packets_received += packets
+        figures.bytes_received += size
+        figures.received_at = now
 
     def _receive_dtls(self, data: bytes, now: float) -> None:
         if self.dtls is not None:
