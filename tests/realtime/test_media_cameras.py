@@ -10,7 +10,8 @@ import pytest
 from triortc.media import devices
 from triortc.media.containers import open_container
 from triortc.media.devices import DeviceReader, open_camera
-from triortc.media.source import Camera, Kind, MediaError
+from triortc.media.encodings import Kind
+from triortc.media.source import Camera, MediaError
 
 pytestmark = pytest.mark.realtime
 

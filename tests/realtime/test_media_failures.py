@@ -9,9 +9,10 @@ import pytest
 import trio
 
 from triortc.media import video_encoder
+from triortc.media.encodings import VP8, Encoding, Kind, Opus
 from triortc.media.open import open_media
 from triortc.media.reader import Captured
-from triortc.media.source import VP8, Camera, Encoding, Kind, MediaError, MediaFile, Opus, TestPattern
+from triortc.media.source import Camera, MediaError, MediaFile, TestPattern
 from triortc.protocol.wire.errors import LocalProtocolError
 
 pytestmark = pytest.mark.realtime

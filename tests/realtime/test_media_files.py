@@ -10,9 +10,10 @@ import pytest
 import trio
 from media_clips import Viewer, make_clip
 
+from triortc.media.encodings import H264, VP8, Opus
 from triortc.media.local_track import LocalTrack
 from triortc.media.open import Media, open_media
-from triortc.media.source import H264, VP8, MediaError, MediaFile, Opus
+from triortc.media.source import MediaError, MediaFile
 from triortc.protocol.rtp.frame import EncodedFrame
 
 pytestmark = pytest.mark.realtime

@@ -12,10 +12,10 @@ import pytest
 import trio
 from media_clips import HEIGHT, WIDTH, Viewer
 
+from triortc.media.encodings import VP8, Opus
 from triortc.media.generator import audio_source, video_source
 from triortc.media.open import Media, open_media
 from triortc.media.pattern import Card, Tone
-from triortc.media.source import VP8, Opus
 
 pytestmark = pytest.mark.realtime
 

@@ -8,9 +8,10 @@ import pytest
 import trio
 from media_clips import Viewer
 
+from triortc.media.encodings import H264, VP8, Encoding, Opus
 from triortc.media.local_track import LocalTrack
 from triortc.media.open import open_media
-from triortc.media.source import H264, VP8, Encoding, Opus, TestPattern
+from triortc.media.source import TestPattern
 from triortc.media.subscription import Subscription
 from triortc.protocol.rtp.frame import EncodedFrame
 

@@ -14,9 +14,10 @@ import pytest
 import trio
 from media_clips import HEIGHT, WIDTH, Viewer
 
+from triortc.media.encodings import VP8, Opus
 from triortc.media.open import open_media
 from triortc.media.pattern import SAMPLE_RATE, Card, Tone
-from triortc.media.source import VP8, AudioSource, Opus, VideoSource
+from triortc.media.source import AudioSource, VideoSource
 
 pytestmark = pytest.mark.realtime
 

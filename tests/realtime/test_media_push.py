@@ -13,10 +13,10 @@ import trio
 from media_clips import Viewer
 
 from triortc.handles import WrongRunError
+from triortc.media.encodings import VP8, Opus
 from triortc.media.open import open_media
 from triortc.media.pattern import SAMPLE_RATE, Tone
 from triortc.media.push import PushSource, open_push_source
-from triortc.media.source import VP8, Opus
 from triortc.protocol.wire.errors import LocalProtocolError
 
 pytestmark = pytest.mark.realtime

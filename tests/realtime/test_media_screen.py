@@ -12,8 +12,9 @@ import trio
 from media_clips import Viewer
 
 from triortc.media import screen as screens
+from triortc.media.encodings import VP8
 from triortc.media.open import open_media
-from triortc.media.source import VP8, MediaError, Screen
+from triortc.media.source import MediaError, Screen
 
 pytestmark = pytest.mark.realtime
 

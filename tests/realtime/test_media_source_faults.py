@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import trio
 
+from triortc.media.encodings import VP8
 from triortc.media.generator import audio_source, video_source
 from triortc.media.open import open_media
 from triortc.media.push import open_push_source
-from triortc.media.source import VP8, MediaError
+from triortc.media.source import MediaError
 from triortc.nursery import open_bare_nursery
 from triortc.protocol.wire.errors import LocalProtocolError
 

@@ -10,8 +10,9 @@ import trio
 from media_clips import Viewer, make_clip
 from media_servers import http_server, rtsp_server
 
+from triortc.media.encodings import VP8
 from triortc.media.open import open_media
-from triortc.media.source import VP8, MediaError, MediaFile
+from triortc.media.source import MediaError, MediaFile
 
 pytestmark = pytest.mark.realtime
 

@@ -10,9 +10,10 @@ from media_clips import FRAMERATE, Viewer, make_clip
 
 from triortc.media import containers, pattern
 from triortc.media.containers import Decoder, open_container, read_packets
+from triortc.media.encodings import VP8
 from triortc.media.open import Media, open_media
 from triortc.media.pattern import read_frame_number
-from triortc.media.source import VP8, MediaFile, TestPattern
+from triortc.media.source import MediaFile, TestPattern
 
 pytestmark = pytest.mark.realtime
 

@@ -27,9 +27,10 @@ from support.recordings import (
 
 import triortc
 from triortc.media import muxing
+from triortc.media.encodings import H264, VP8
 from triortc.media.recorder import Recorder, open_recorder
 from triortc.media.recording_format import RecorderError
-from triortc.media.source import H264, VP8, TestPattern
+from triortc.media.source import TestPattern
 
 pytestmark = pytest.mark.realtime
 

@@ -24,8 +24,9 @@ from support.recordings import (
 )
 
 import triortc
+from triortc.media.encodings import H264, VP8
 from triortc.media.recorder import open_recorder
-from triortc.media.source import H264, VP8, TestPattern
+from triortc.media.source import TestPattern
 
 pytestmark = pytest.mark.realtime
 

@@ -11,9 +11,9 @@ import pytest
 import trio
 
 import triortc
+from triortc.media.encodings import VP8
 from triortc.media.local_track import open_fed_track
 from triortc.media.open import Media
-from triortc.media.source import VP8
 
 pytestmark = pytest.mark.realtime
 

@@ -6,8 +6,8 @@ import trio.testing
 from support.peers import make_frame
 
 from triortc.handles import WrongRunError
+from triortc.media.encodings import H264, VP8, Opus
 from triortc.media.local_track import LocalTrack, open_fed_track
-from triortc.media.source import H264, VP8, Opus
 from triortc.media.subscription import AUDIO_CAPACITY, VIDEO_CAPACITY, Subscription
 from triortc.protocol.rtp.frame import EncodedFrame
 from triortc.protocol.wire.errors import LocalProtocolError

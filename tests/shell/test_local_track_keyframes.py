@@ -6,8 +6,8 @@ import pytest
 import trio
 import trio.testing
 
+from triortc.media.encodings import VP8
 from triortc.media.local_track import Feed, LocalTrack, open_fed_track
-from triortc.media.source import VP8
 from triortc.media.subscription import VIDEO_CAPACITY, Subscription
 from triortc.protocol.rtp.frame import EncodedFrame
 

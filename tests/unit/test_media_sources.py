@@ -8,17 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from triortc.media.source import (
-    H264,
-    VP8,
-    Camera,
-    MediaError,
-    MediaFile,
-    Microphone,
-    Opus,
-    Screen,
-    TestPattern,
-)
+from triortc.media.encodings import H264, VP8, Opus
+from triortc.media.source import Camera, MediaError, MediaFile, Microphone, Screen, TestPattern
 
 Description = VP8 | H264 | Opus | TestPattern | Camera | Microphone | MediaFile | Screen
 DESCRIPTIONS: list[Description] = [

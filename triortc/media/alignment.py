@@ -1,6 +1,6 @@
 """Where the frames of several tracks lie on one time line: in step, and in place through gaps."""
 
-from .source import Kind
+from .encodings import Kind
 
 LATE = 2.0
 """Seconds a frame may be late; one that is later comes from timestamps that have jumped, or stood still."""

@@ -9,10 +9,10 @@ import trio
 
 from triortc.protocol.rtp.frame import EncodedFrame
 
+from .encodings import Encoding, Kind
 from .inbox import Raw
 from .local_track import LocalTrack
 from .reader import Captured, CodedFrame, Reader
-from .source import Encoding, Kind
 from .timeline import Timeline
 from .workers import run_in_worker
 

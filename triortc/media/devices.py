@@ -11,8 +11,9 @@ import av
 from av.container import InputContainer
 
 from .containers import AnyPacket, Decoder, as_yuv420p, open_container, read_packets
+from .encodings import Encoding, Kind
 from .reader import EVERYTHING, Captured, RawFrame
-from .source import Camera, Encoding, Kind, MediaError, Microphone, media_errors
+from .source import Camera, MediaError, Microphone, media_errors
 from .urls import TIMEOUT
 
 BAD_PACKETS = 30

@@ -20,8 +20,9 @@ from triortc.protocol.rtp.payload.h264 import split_nal_units
 from triortc.protocol.wire.errors import LocalProtocolError
 
 from .containers import AnyPacket, Decoder, as_yuv420p, open_container, read_packets
+from .encodings import H264, VP8, Encoding, Kind, Opus
 from .reader import EVERYTHING, Captured, CodedFrame, RawFrame
-from .source import H264, VP8, Encoding, Kind, MediaError, MediaFile, Opus, media_errors
+from .source import MediaError, MediaFile, media_errors
 from .urls import is_live, protocol_options, public_name, timeouts
 
 READ_AHEAD = 256

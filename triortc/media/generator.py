@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeAlias
 import trio
 
 from .capture import Delivery
+from .encodings import Encoding, Kind
 from .reader import Captured, RawFrame
-from .source import Encoding, Kind
 from .timeline import SoundTimeline
 from .workers import run_in_worker
 

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import trio
 
+from .encodings import Kind
 from .reader import RawFrame
-from .source import Kind
 
 
 class Raw(NamedTuple):

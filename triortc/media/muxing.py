@@ -15,8 +15,8 @@ from av.stream import Stream
 
 from triortc.protocol.wire.errors import Malformed
 
+from .encodings import Kind
 from .recording_format import RecordingFormat, recorder_errors
-from .source import Kind
 from .transcoding import AudioTranscoder, VideoTranscoder, picture_size_untrusted
 
 AnyPacket: TypeAlias = "Packet[Stream]"

@@ -7,8 +7,8 @@ from typing import cast
 import av
 import numpy as np
 
+from .encodings import Encoding, Kind
 from .reader import EVERYTHING, Captured, FrameReader, GivenFrame, RawFrame
-from .source import Encoding, Kind
 from .timeline import SoundTimeline
 
 

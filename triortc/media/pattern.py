@@ -9,9 +9,10 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from .encodings import Encoding, Kind
 from .glyphs import ROWS, Luma, Typeface, text_width
 from .reader import EVERYTHING, Captured
-from .source import Encoding, Kind, TestPattern
+from .source import TestPattern
 
 SAMPLE_RATE = 48_000
 CHUNK = 960

@@ -13,8 +13,8 @@ from triortc.handles import RunBound
 from triortc.protocol.wire.errors import LocalProtocolError
 
 from .capture import Delivery
+from .encodings import Encoding, Kind
 from .reader import Captured, GivenFrame, RawFrame
-from .source import Encoding, Kind
 from .timeline import SoundTimeline
 from .workers import run_in_worker
 

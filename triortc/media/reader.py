@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
-from .source import Encoding, Kind
+from .encodings import Encoding, Kind
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeAlias
 from triortc.protocol.rtp.frame import EncodedFrame
 
 from .alignment import TrackClock
-from .source import Kind
+from .encodings import Kind
 
 
 class RecordedTrack:

@@ -17,10 +17,10 @@ from triortc.protocol.rtp.frame import EncodedFrame, ReceivedFrame
 from triortc.protocol.wire.errors import LocalProtocolError
 
 from .backlog import Backlog
+from .encodings import Encoding, Kind
 from .local_track import LocalTrack
 from .recorded_track import Arrived, Entry, Joined, Left, RecordedTrack
 from .recording_format import Destination, RecorderError, find_destination
-from .source import Encoding, Kind
 from .subscription import Subscription
 from .workers import CLOSE_TIMEOUT, run_in_worker
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from triortc.protocol.wire.errors import LocalProtocolError
 
-from .source import Kind, MediaError
+from .encodings import Kind
+from .source import MediaError
 
 FLUSH_INTERVAL = 0.5
 """Seconds of media that a cut file may lack: a cluster of Matroska, a fragment of MP4."""

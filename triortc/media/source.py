@@ -7,11 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from .encodings import H264 as H264
-from .encodings import VP8 as VP8
-from .encodings import Encoding as Encoding
-from .encodings import Kind as Kind
-from .encodings import Opus as Opus
+from .encodings import Kind
 from .urls import is_live, public_name
 
 if TYPE_CHECKING:
