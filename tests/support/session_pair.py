@@ -24,18 +24,23 @@ START = 1_000_000.0
 ADDRESSES: tuple[Address, Address] = (("10.0.0.1", 50_000), ("10.0.0.2", 50_000))
 
 
+def make_session(seed: int, scratch: Scratch | None = None) -> Session:
+    """Return a session whose clock stands at START, for a test that needs no network."""
+    return Session(
+        certificate=Certificate.generate(unix_time=1_700_000_000),
+        anchor=ClockAnchor(monotonic=START, unix=1_700_000_000),
+        entropy=SeededEntropy(seed),
+        scratch=scratch or Scratch(),
+    )
+
+
 class End:
     """One session and what it has said."""
 
     def __init__(self, seed: int, local: Address) -> None:
         self.local = local
         self.scratch = Scratch()
-        self.session = Session(
-            certificate=Certificate.generate(unix_time=1_700_000_000),
-            anchor=ClockAnchor(monotonic=START, unix=1_700_000_000),
-            entropy=SeededEntropy(seed),
-            scratch=self.scratch,
-        )
+        self.session = make_session(seed, self.scratch)
         self.events: list[SessionEvent] = []
         self.sent: list[tuple[bytes, Address]] = []
 

@@ -43,17 +43,17 @@ class Gathering:
     def _generation(self) -> _Generation:
         return self._generations[self.ufrag]
 
-    def follow(self, ufrag: str, kept: set[str]) -> bool:
+    def knows(self, ufrag: str) -> bool:
+        """Return whether a generation is being gathered, or was."""
+        return ufrag in self._generations
+
+    def follow(self, ufrag: str, kept: set[str]) -> None:
         """Gather for another generation, or go back to an earlier one.
 
         Args:
           ufrag: which.
-          kept: the others that a description still names.
-
-        Returns:
-          whether it is a new one, which has no bases yet.
+          kept: those that may be gone back to.
         """
-        known = ufrag in self._generations
         self._generations.setdefault(ufrag, _Generation())
         self._generations = {
             name: generation
@@ -61,9 +61,8 @@ class Gathering:
             if name == ufrag or name in kept
         }
         self.ufrag = ufrag
-        done = known and self._generation.complete
+        done = self._generation.complete
         self._set_state(IceGatheringState.COMPLETE if done else IceGatheringState.GATHERING)
-        return not known
 
     def begin(self) -> None:
         """A socket was added."""

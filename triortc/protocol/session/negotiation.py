@@ -164,7 +164,7 @@ class Negotiation:
     def create_offer(self, *, ice_restart: bool = False) -> SessionDescription:
         """Return an offer of all transceivers; nothing changes until it is set."""
         self._require(_STABLE, _LOCAL_OFFER)
-        base = self._standing_before_offer()
+        base = self.standing_before_offer
         payload_types, extension_ids = base.payload_types.copy(), base.extension_ids.copy()
         plans, next_mid = plan_offer(
             base.sections, self.transceivers, base.next_mid, payload_types, extension_ids
@@ -279,7 +279,7 @@ class Negotiation:
         self._roster.end_unassociated()
         self._created = {}
         self.standing = replace(
-            self._standing_before_offer(),
+            self.standing_before_offer,
             state=_LOCAL_OFFER,
             planned=created.plans,
             payload_types=created.payload_types,
@@ -313,7 +313,7 @@ class Negotiation:
         return self._take_answer(applied, provisional=description.type == "pranswer")
 
     def _take_offer(self, applied: Applied) -> None:
-        base, parsed = self._standing_before_offer(), applied.parsed
+        base, parsed = self.standing_before_offer, applied.parsed
         offered = associate(parsed, base.sections, self.transceivers, self._roster.make_receiver)
         transport = read_offered_transport(parsed, offered)
         _refuse_other_certificate(transport, base.agreed)
@@ -354,7 +354,7 @@ class Negotiation:
         standing = self.standing
         plans, transport = read_answer(applied.parsed, standing.planned)
         _refuse_other_certificate(transport, standing.agreed)
-        restarted = standing.transport != self._standing_before_offer().transport
+        restarted = standing.transport != self.standing_before_offer.transport
         if not restarted and standing.state is _LOCAL_OFFER and _restarts(transport, standing.agreed):
             raise RemoteProtocolError("an answer cannot restart ICE")
         extension_ids = standing.extension_ids.copy()
@@ -379,6 +379,7 @@ class Negotiation:
             settle(plan, self.events, provisional=provisional)
         if not any(plan.accepted for plan in plans):
             transport = None
+            self._keep_generation()
         self.standing = replace(self.standing, agreed=transport or self.standing.agreed)
         if provisional:
             state = _REMOTE_PRANSWER if offered else _LOCAL_PRANSWER
@@ -390,6 +391,12 @@ class Negotiation:
         if self._dtls_client is None:
             self._dtls_client = client
         return Agreement(transport, offered=offered, dtls_client=self._dtls_client)
+
+    def _keep_generation(self) -> None:
+        """Give a restart up, since nothing is served by which it could be agreed on."""
+        before = self.standing_before_offer
+        if self.standing.agreed == before.agreed:
+            self.standing = replace(self.standing, transport=before.transport)
 
     def _become_stable(self, plans: tuple[SectionPlan, ...]) -> None:
         standing = self.standing
@@ -408,20 +415,22 @@ class Negotiation:
         )
         self._stable = None
         self._roster.settle_offer([plan.transceiver for plan in plans if plan.rejected])
-        if standing.transport.ufrag not in self._ufrags_to_replace:
+        if self._ufrags_to_replace.isdisjoint(self.standing.described_ufrags):
             self._ufrags_to_replace = frozenset()
 
-    def _standing_before_offer(self) -> Standing:
+    @property
+    def standing_before_offer(self) -> Standing:
+        """The last stable one; without a pending offer that is :attr:`standing`."""
         return self.standing if self._stable is None else self._stable
 
     def _begin_offer(self) -> None:
-        self._stable = self._standing_before_offer()
+        self._stable = self.standing_before_offer
         self._roster.begin_offer()
         self._created = {}
 
     def _roll_back(self) -> None:
         """Take the pending offer back (RFC 9429 §4.1.10.2)."""
-        self.standing, self._stable = self._standing_before_offer(), None
+        self.standing, self._stable = self.standing_before_offer, None
         self._created = {}
         self._roster.roll_back()
 

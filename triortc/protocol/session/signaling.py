@@ -283,22 +283,23 @@ class Signaling(ABC):
 
     def _follow_generation(self) -> None:
         """Begin or give up a generation of ICE, as descriptions have it."""
-        transport = self.negotiation.standing.transport
+        standing, before = self.negotiation.standing, self.negotiation.standing_before_offer.transport
+        transport = standing.transport
         parameters = IceParameters(transport.ufrag, transport.pwd)
         if self.ice.local_parameters != parameters:
             self.ice.roll_back_restart()
         if self.ice.local_parameters != parameters:
             self.ice.restart(parameters)
-        # Before this side has told the new credentials, the remote could do nothing with candidates.
-        ufrags = self.negotiation.standing.described_ufrags
-        told = ufrags[-1] if ufrags else self.gathering.ufrag
-        given_up = self.gathering.ufrag
-        if told == given_up:
+        gathered, known = self.gathering.ufrag, self.gathering.knows(transport.ufrag)
+        # Before this side has told its new credentials, the remote could do nothing with candidates.
+        told = known or transport.ufrag in standing.described_ufrags
+        if transport.ufrag == gathered or not told:
             return
-        if given_up not in ufrags:
-            self.events.append(IceRestartRolledBack(given_up))
-        if self.gathering.follow(told, set(ufrags)):
-            self.events.append(IceRestarted(told))
+        if gathered not in (transport.ufrag, before.ufrag):
+            self.events.append(IceRestartRolledBack(gathered))
+        self.gathering.follow(transport.ufrag, {before.ufrag})
+        if not known:
+            self.events.append(IceRestarted(transport.ufrag))
 
     def _follow_agreement(self, agreement: Agreement, now: float) -> None:
         transport = agreement.transport
