@@ -93,7 +93,7 @@ def test_reordering_is_no_loss(measured: Measured) -> None:
     assert in_order(call)
     assert len(call.arrivals) == 600
     assert call.stream.packets_lost == 0
-    wasted = call.pair.alice.media.send_streams["0"].retransmitted_packets_sent
+    wasted = call.pair.alice.media.send_streams["0", None].retransmitted_packets_sent
     assert wasted < 0.02 * call.stream.packets_received
     measured(f"10 ms of reordering: {wasted} of {call.stream.packets_received} packets asked for in vain")
 
@@ -102,7 +102,7 @@ def test_retransmissions_hardly_come_twice(measured: Measured) -> None:
     call = VideoCall(delay=ONE_WAY)
     call.pair.loss = 0.05
     call.run(20)
-    stream, sent = call.stream, call.pair.alice.media.send_streams["0"]
+    stream, sent = call.stream, call.pair.alice.media.send_streams["0", None]
     assert sent.retransmitted_packets_sent < 1.5 * stream.packets_lost
     measured(f"{sent.retransmitted_packets_sent} retransmissions for {stream.packets_lost} lost packets")
 

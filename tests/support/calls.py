@@ -45,7 +45,7 @@ def send_frames(pair: SessionPair, count: int, *, mid: str = "1", packets: int =
 
 
 def send_stream(pair: SessionPair, mid: str = "1") -> SendStream:
-    return pair.alice.media.send_streams[mid]
+    return pair.alice.media.send_streams[mid, None]
 
 
 def receive_stream(pair: SessionPair, mid: str = "1") -> ReceiveStream:

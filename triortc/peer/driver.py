@@ -124,13 +124,13 @@ class Driver:
         """
         return nullcontext(self.session) if self.in_turn else self._turn
 
-    def send_frame(self, mid: str, frame: EncodedFrame) -> None:
+    def send_frame(self, mid: str, rid: str | None, frame: EncodedFrame) -> None:
         """Take a turn that sends a frame: what every viewer pays for, thirty times a second."""
         if self.broken is not None:
             raise self.broken
         delivered = False
         try:
-            self.session.send_frame(mid, frame)
+            self.session.send_frame(mid, frame, rid)
             self.drain()
             delivered = True
         finally:

@@ -1,7 +1,7 @@
 """How a track is to be sent: frozen parameters with the meaning W3C webrtc §5.2 gives them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from triortc.protocol.wire.errors import InvalidStateError, LocalProtocolError
 
@@ -66,6 +66,9 @@ class SendParameters:
 def check_encodings(encodings: Sequence[EncodingParameters]) -> tuple[EncodingParameters, ...]:
     """Return the encodings a transceiver begins with; a single one without a name by default.
 
+    Several that name no scale are halved from one to the next, the last one being the largest
+    (W3C webrtc §5.1, ``addTransceiver``).
+
     Raises:
       LocalProtocolError: too many, or several of which one has no name or the name of another.
     """
@@ -76,7 +79,13 @@ def check_encodings(encodings: Sequence[EncodingParameters]) -> tuple[EncodingPa
     rids = [encoding.rid for encoding in encodings]
     if len(rids) > 1 and (None in rids or len(set(rids)) < len(rids)):
         raise LocalProtocolError("several encodings need a rid each, and no two the same")
-    return tuple(encodings)
+    if any(encoding.scale_resolution_down_by != 1 for encoding in encodings):
+        return tuple(encodings)
+    last = len(encodings) - 1
+    return tuple(
+        replace(encoding, scale_resolution_down_by=float(2 ** (last - place)))
+        for place, encoding in enumerate(encodings)
+    )
 
 
 def check_change(old: SendParameters, new: SendParameters) -> None:

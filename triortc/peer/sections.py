@@ -138,10 +138,10 @@ class MediaSections:
             case PacketsReceived(mid, rid, packets):
                 if (track := self._by_mid.get(mid)) is not None:
                     track._take_packets(rid, packets)
-            case events.KeyframeRequested(mid):
+            case events.KeyframeRequested(mid, rid):
                 for core, sender in self._senders.items():
                     if core.mid == mid:
-                        sender.request_keyframe()
+                        sender.request_keyframe(rid)
             case events.TransceiverAdded(core):
                 self._adopt(core, None, ())
             case events.TransceiverRemoved(core) | events.TransceiverStopped(core):

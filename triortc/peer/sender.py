@@ -1,5 +1,6 @@
 """The sending half of a media section: which encodings of a track go out, and the tasks that feed them."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -116,7 +117,7 @@ class Sender:
     def _update(self) -> None:
         """Start, restart or end the tasks; synchronous."""
         wish = self._wish()
-        wanted = {each.rid: _limits_of(each) for each in self.parameters.encodings if wish and each.active}
+        wanted = {each.rid: _limits_of(each) for each in self._active_encodings()} if wish else {}
         for rid, stream in list(self._streams.items()):
             if rid not in wanted or stream.wish != wish:
                 self._retire(self._streams.pop(rid))
@@ -127,7 +128,14 @@ class Sender:
             else:
                 stream = self._streams[rid] = _Stream(wish, limits)
                 name = f"rtp.send {self._core.mid}" if rid is None else f"rtp.send {self._core.mid} {rid}"
-                self._nursery.start_soon(self._send, stream, name=name)
+                self._nursery.start_soon(self._send, stream, rid, name=name)
+
+    def _active_encodings(self) -> Iterator[EncodingParameters]:
+        """Yield what is to be sent; the remote side may have taken fewer encodings than were offered."""
+        agreed = self._core.send_rids
+        for each in self.parameters.encodings:
+            if each.active and (each.rid in agreed if agreed else each.rid is None):
+                yield each
 
     def _limit(self, stream: _Stream, limits: Limits) -> None:
         if limits != stream.limits:
@@ -140,9 +148,11 @@ class Sender:
         if stream.subscription is not None:
             self._dropped_before += stream.subscription.frames_dropped
 
-    async def _send(self, stream: _Stream) -> None:
+    async def _send(self, stream: _Stream, rid: str | None) -> None:
         wish, mid, send_frame = stream.wish, self._core.mid, self._driver.send_frame
         assert mid is not None
+        with self._driver.turn() as session:
+            session.change_source(mid, rid)
         with stream.scope:
             try:
                 subscription = wish.track.subscribe(wish.encoding, limits=stream.limits)
@@ -151,7 +161,7 @@ class Sender:
             # One wake-up, one turn and one or two transmits per frame, until the track ends.
             with subscription as stream.subscription, suppress(trio.EndOfChannel):
                 while True:
-                    send_frame(mid, await subscription.next_frame())
+                    send_frame(mid, rid, await subscription.next_frame())
 
 
 def _limits_of(parameters: EncodingParameters) -> Limits:

@@ -172,6 +172,8 @@ class SendStream:
       mid: the media section's identification, told in every packet; one that has no room
         in the header is not told.
       mid_extension_id: the negotiated id for it, or None.
+      rid: the encoding's name, when its track is sent in several (RFC 8852).
+      rid_extension_ids: the negotiated ids for it: in packets, and in retransmissions.
       cname: this endpoint's name, common to all its streams.
       anchor: turns time into NTP time.
       entropy: for the first timestamp and sequence numbers.
@@ -208,23 +210,29 @@ class SendStream:
         cname: str,
         anchor: ClockAnchor,
         entropy: Entropy,
+        rid: str | None = None,
+        rid_extension_ids: tuple[int | None, int | None] = (None, None),
     ) -> None:
         self.ssrc = ssrc
         self.rtx_ssrc = rtx_ssrc
         self.payload_type = payload_type
         self.clock_rate = clock_rate
         self.mid = mid
+        self.rid = rid
         self.cname = cname
         self._anchor = anchor
         self._marker = MARKER_BIT >> 16 if kind == "video" else 0
         self._timestamp_offset = random_uint(entropy, 32)
         self._last: EncodedFrame | None = None
-        extension = _mid_extension(mid, mid_extension_id)
+        self._moves_on = False
+        extension, rtx_extension = (
+            _describe_source((mid_extension_id, mid), (rid_id, rid)) for rid_id in rid_extension_ids
+        )
         self._headers = _Headers(ssrc, payload_type, extension, _first_sequence(entropy))
         self._first_sequence = self._headers.next_sequence
         self._rtx: _Headers | None = None
         if rtx_ssrc is not None and rtx_payload_type is not None:
-            self._rtx = _Headers(rtx_ssrc, rtx_payload_type, extension, _first_sequence(entropy))
+            self._rtx = _Headers(rtx_ssrc, rtx_payload_type, rtx_extension, _first_sequence(entropy))
         self._history = _History()
         self._retransmissions = _Retransmissions()
         self._reset_statistics()
@@ -238,6 +246,18 @@ class SendStream:
         self._headers = self._headers.renumbered(payload_type)
         if self._rtx is not None and rtx_payload_type is not None:
             self._rtx = self._rtx.renumbered(rtx_payload_type)
+
+    def change_source(self) -> None:
+        """Let the next frame be of another source: the RTP timeline goes on by the frames' times."""
+        self._moves_on = self._last is not None
+
+    def _move_on(self, frame: EncodedFrame) -> None:
+        assert self._last is not None
+        elapsed = max(1, round((frame.time - self._last.time) * self.clock_rate))
+        offset = self._timestamp_offset + self._last.timestamp + elapsed - frame.timestamp
+        self._timestamp_offset = offset & 0xFFFFFFFF
+        self._history = _History()  # whose timestamps were counted from elsewhere
+        self._moves_on = False
 
     def _reset_statistics(self) -> None:
         self.bytes_sent = 0
@@ -271,6 +291,8 @@ class SendStream:
         """
         if not frame.payloads:
             return []
+        if self._moves_on:
+            self._move_on(frame)
         headers = self._headers
         template, bursts = frame.template(headers.length, srtp.tag_length)
         scratch, start = _lay(template, scratch)
@@ -420,12 +442,19 @@ def _first_sequence(entropy: Entropy) -> int:
     return random_uint(entropy, 16) & _FIRST_SEQUENCE_MASK
 
 
-def _mid_extension(mid: str, id: int | None) -> bytes:
-    value = mid.encode()
-    if id is None or not 0 < len(value) <= MAX_EXTENSION_LENGTH:
-        return b""
-    extension = serialize_extensions([(id, value)])
-    return extension if len(extension) <= MAX_EXTENSION_LENGTH else b""
+def _describe_source(*elements: tuple[int | None, str | None]) -> bytes:
+    """Return the extension block of these names, as far as they were negotiated; the last goes first."""
+    kept: list[tuple[int, bytes]] = []
+    block = b""
+    for id, name in reversed(elements):
+        value = (name or "").encode()
+        if id is None or not 0 < len(value) <= MAX_EXTENSION_LENGTH:
+            continue
+        wider = serialize_extensions([(id, value), *kept])
+        if len(wider) <= MAX_EXTENSION_LENGTH:
+            kept.insert(0, (id, value))
+            block = wider
+    return block
 
 
 def _lay(packets: bytes, scratch: Scratch) -> tuple[Scratch, int]:

@@ -164,6 +164,7 @@ class KeyframeRequested:
     """The remote side asked for a keyframe by PLI or FIR."""
 
     mid: str
+    rid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,8 +100,8 @@ class MediaTransport:
         )
 
     @property
-    def send_streams(self) -> dict[str, SendStream]:
-        """What is sent, by mid."""
+    def send_streams(self) -> dict[tuple[str, str | None], SendStream]:
+        """What is sent, by mid and rid."""
         return self.sending.streams
 
     @property
@@ -127,15 +127,18 @@ class MediaTransport:
         for transceiver in transceivers:
             if not self._report_ssrc:
                 self._report_ssrc = transceiver.ssrc
-            if transceiver.sends:
-                self.sending.configure(transceiver)
+        self.sending.configure(transceivers)
         self.receiving.configure(describe_section(it) for it in transceivers if it.receives)
 
     # Sending
 
-    def write_frame(self, mid: str, frame: EncodedFrame) -> list[Piece]:
+    def write_frame(self, mid: str, rid: str | None, frame: EncodedFrame) -> list[Piece]:
         """Protect a frame's packets in the scratch; return the pieces to send."""
-        return self.sending.write_frame(mid, frame)
+        return self.sending.write_frame(mid, rid, frame)
+
+    def change_source(self, mid: str, rid: str | None) -> None:
+        """Let a stream go on with frames of another source."""
+        self.sending.change_source(mid, rid)
 
     def _send_rtcp(self, packets: Sequence[RtcpPacket]) -> None:
         if self.sending.srtp is not None:

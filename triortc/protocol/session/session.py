@@ -196,12 +196,16 @@ class Session(Signaling):
     def _configure(self) -> None:
         self.media.configure(self.negotiation.transceivers)
 
-    def send_frame(self, mid: str, frame: EncodedFrame) -> None:
+    def change_source(self, mid: str, rid: str | None) -> None:
+        """Let what is sent go on with the frames of another source, on one RTP timeline."""
+        self.media.change_source(mid, rid)
+
+    def send_frame(self, mid: str, frame: EncodedFrame, rid: str | None = None) -> None:
         """Protect a frame's packets for this peer and queue them as few, large transmits."""
         if self._path is None:
             self.counters.frames_before_connected += 1
         else:
-            self._transmit(self._path, self.media.write_frame(mid, frame))
+            self._transmit(self._path, self.media.write_frame(mid, rid, frame))
 
     def _transmit(
         self, path: ice.CandidatePair, pieces: Iterable[tuple[bytes | memoryview, int | None]]

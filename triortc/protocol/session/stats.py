@@ -196,7 +196,7 @@ def _gather(session: Session) -> Iterator[Stats]:
     if pair is not None:
         yield from _candidate_pair(pair)
     for transceiver in session.transceivers:
-        stream = session.media.send_streams.get(transceiver.mid or "")
+        stream = session.media.send_streams.get((transceiver.mid or "", None))
         if stream is not None:
             yield from _outbound(transceiver, stream)
     for received in session.media.receive_streams.values():
