@@ -141,8 +141,14 @@ class Bench:
         """Let packets come now."""
         for it in packets:
             for plain in [it] if isinstance(it, bytes) else it:
-                self.receiving.receive_untrusted(plain, self.now)
+                self.receiving.receive_untrusted([plain], self.now)
                 self._collect()
+        return self
+
+    def take_burst(self, packets: Iterable[bytes]) -> "Bench":
+        """Let packets come all at once."""
+        self.receiving.receive_untrusted(packets, self.now)
+        self._collect()
         return self
 
     def pass_time(self, seconds: float) -> "Bench":

@@ -2,6 +2,7 @@
 
 import enum
 from collections import deque
+from collections.abc import Sequence
 from math import inf
 from typing import TypeAlias
 
@@ -207,37 +208,45 @@ class Incoming:
     # Packets
 
     def receive(
-        self, sequence: int, timestamp: int, marker: bool, payload_type: int, payload: bytes, now: float
+        self,
+        sequence: int,
+        timestamp: int,
+        marker: bool,
+        payload_type: int,
+        payloads: Sequence[bytes],
+        now: float,
     ) -> None:
-        """Take a packet of :attr:`stream`; its sequence number is unwrapped."""
+        """Take packets in a row of :attr:`stream`; see :meth:`.jitter.VideoJitter.put`."""
         buffer = self._buffer
         if buffer is None:
             return
         if sequence == self._expected:
-            self._expected = sequence + 1
+            self._expected = sequence + len(payloads)
         elif self._expected is not None:
-            self._note_order(self._expected, sequence, timestamp, now)
-        buffer.put(sequence, timestamp, marker, payload_type, payload, now)
+            self._note_order(self._expected, sequence, len(payloads), timestamp, now)
+        buffer.put(sequence, timestamp, marker, payload_type, payloads, now)
         if self._expected is None:
-            self._note_beginning(buffer, sequence, now)
+            self._note_beginning(buffer, sequence, len(payloads), now)
         if self._keyframe_due != inf or buffer.need_keyframe:
             self._mind_keyframes(buffer, now)
 
-    def _note_beginning(self, buffer: VideoJitter | AudioOrder, sequence: int, now: float) -> None:
+    def _note_beginning(
+        self, buffer: VideoJitter | AudioOrder, sequence: int, packets: int, now: float
+    ) -> None:
         """Ask for the packet before the first one, if that is amid a frame: it may be the only one."""
-        self._expected = sequence + 1
+        self._expected = sequence + packets
         amid = buffer.next_sequence is not None and buffer.next_sequence < sequence
         if amid and self._nacks is not None:
             self._nacks.add(sequence - 1, sequence, now)
 
-    def _note_order(self, expected: int, sequence: int, timestamp: int, now: float) -> None:
-        """Tell what is missing before a packet, or that one is late."""
-        if sequence >= expected:
-            self._expected = sequence + 1
-            if sequence > expected:
-                self._note_gap(expected, sequence, timestamp, now)
+    def _note_order(self, expected: int, sequence: int, packets: int, timestamp: int, now: float) -> None:
+        """Tell what is missing before packets in a row, or that they are late."""
+        if sequence > expected:
+            self._note_gap(expected, sequence, timestamp, now)
         elif self._nacks is not None:
-            self._nacks.found(sequence, now, repaired=False)
+            for number in range(sequence, min(expected, sequence + packets)):
+                self._nacks.found(number, now, repaired=False)
+        self._expected = max(expected, sequence + packets)
 
     def _note_gap(self, first: int, end: int, timestamp: int, now: float) -> None:
         """Ask for what is missing; where that is too much or too long ago, go on without."""
@@ -259,8 +268,8 @@ class Incoming:
         if self._buffer is not None and self._expected is not None:
             if sequence >= self._expected:
                 # Retransmitted before it was missed: as good as in time.
-                self._note_order(self._expected, sequence, timestamp, now)
-            self._buffer.put(sequence, timestamp, marker, payload_type, payload, now)
+                self._note_order(self._expected, sequence, 1, timestamp, now)
+            self._buffer.put(sequence, timestamp, marker, payload_type, (payload,), now)
             self._mind_keyframes(self._buffer, now)
 
     # Keyframes

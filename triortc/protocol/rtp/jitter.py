@@ -1,7 +1,7 @@
 """The jitter buffer of video: packets in, whole frames out, in order and evenly."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import inf
 from typing import NamedTuple
 
@@ -129,39 +129,46 @@ class VideoJitter:
         return self._pace.target
 
     def put(
-        self, sequence: int, timestamp: int, marker: bool, payload_type: int, payload: bytes, now: float
+        self,
+        sequence: int,
+        timestamp: int,
+        marker: bool,
+        payload_type: int,
+        payloads: Sequence[bytes],
+        now: float,
     ) -> None:
-        """Take a packet.
+        """Take packets in a row of one frame.
 
         Args:
-          sequence: unwrapped.
+          sequence: of the first one, unwrapped.
           timestamp: 32 bits.
-          marker: whether it is the last one of its frame.
-          payload_type: what it holds.
-          payload: empty in a packet that is mere padding.
+          marker: whether the last one is the last one of its frame.
+          payload_type: what they hold.
+          payloads: theirs; a packet that is mere padding has an empty one, and comes alone.
           now: seconds.
         """
         if sequence == self.next_sequence and not self._aside:
-            # The usual case, as _take has it.
-            payloads = self._payloads
-            if payloads and payload and timestamp == self.timestamp and len(payloads) < MAX_PACKETS:
-                self.next_sequence = sequence + 1
-                payloads.append(payload)
-                if marker:
-                    self._finish(now)
-            else:
-                self._take(timestamp, marker, payload_type, payload, now, now)
-        elif sequence == self.next_sequence:
-            self._take(timestamp, marker, payload_type, payload, now, now)
+            self._take(timestamp, marker, payload_type, payloads, now, now)
+            return
+        last = len(payloads) - 1
+        for index, payload in enumerate(payloads):
+            packet = Held(timestamp, marker and index == last, payload_type, payload, now)
+            self._put_singly(sequence + index, packet)
+
+    def _put_singly(self, sequence: int, packet: Held) -> None:
+        """Take a packet that has none before it, or some missing before it or behind it."""
+        now = packet.arrival
+        if self.next_sequence is None:
+            self.timestamp = packet.timestamp
+            self._begin(sequence, packet.payload_type, packet.payload)
+        assert self.next_sequence is not None
+        if sequence == self.next_sequence:
+            self._take_held(packet, now)
             self._resume(now)
-        elif self.next_sequence is None:
-            self.timestamp = timestamp
-            self._begin(sequence, payload_type, payload)
-            self.put(sequence, timestamp, marker, payload_type, payload, now)
         elif sequence < self.next_sequence or sequence in self._aside:
             self._stream.packets_discarded += 1
         else:
-            self._aside[sequence] = Held(timestamp, marker, payload_type, payload, now)
+            self._aside[sequence] = packet
             self._wait(sequence, now)
 
     def _begin(self, sequence: int, payload_type: int, payload: bytes) -> None:
@@ -180,28 +187,37 @@ class VideoJitter:
             self._update_deadline()
 
     def _take(
-        self, timestamp: int, marker: bool, payload_type: int, payload: bytes, arrival: float, now: float
+        self,
+        timestamp: int,
+        marker: bool,
+        payload_type: int,
+        payloads: Sequence[bytes],
+        arrival: float,
+        now: float,
     ) -> None:
-        """Add the next packet to the frame."""
-        self.next_sequence += 1  # type: ignore[operator]
-        payloads = self._payloads
-        if payloads and timestamp != self.timestamp:
+        """Add the next packets to the frame."""
+        self.next_sequence += len(payloads)  # type: ignore[operator]
+        if self._payloads and timestamp != self.timestamp:
             self._finish(now)  # its last packet had no marker
-            payloads = self._payloads
-        if payload:
-            if not payloads:
+        if payloads[0]:
+            if not self._payloads:
                 self.timestamp, self._payload_type, self._arrival = timestamp, payload_type, arrival
-            payloads.append(payload)
-        if marker and payloads:
+            self._payloads += payloads
+        if marker and self._payloads:
             self._finish(now)
-        elif len(payloads) > MAX_PACKETS:
+        elif len(self._payloads) > MAX_PACKETS:
             self._break(self._payloads)
+
+    def _take_held(self, packet: Held, now: float) -> None:
+        self._take(
+            packet.timestamp, packet.marker, packet.payload_type, (packet.payload,), packet.arrival, now
+        )
 
     def _resume(self, now: float) -> None:
         """Take what has waited for the packet that has come, or was given up."""
         aside = self._aside
         while (held := aside.pop(self.next_sequence, None)) is not None:  # type: ignore[arg-type]
-            self._take(*held, now)
+            self._take_held(held, now)
         if aside and self.need_keyframe and any(self._jump(first) for first in self._find_beginnings()):
             self._resume(now)
         self._update_deadline()

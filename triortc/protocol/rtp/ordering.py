@@ -1,7 +1,7 @@
 """Sound in order: no buffer to smooth it, for whoever plays it has one of its own."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import inf
 
 from .frame import ReceivedFrame
@@ -77,26 +77,40 @@ class AudioOrder:
         return 0.0
 
     def put(
-        self, sequence: int, timestamp: int, marker: bool, payload_type: int, payload: bytes, now: float
+        self,
+        sequence: int,
+        timestamp: int,
+        marker: bool,
+        payload_type: int,
+        payloads: Sequence[bytes],
+        now: float,
     ) -> None:
-        """Take a packet; see :meth:`.jitter.VideoJitter.put`."""
+        """Take packets in a row; see :meth:`.jitter.VideoJitter.put`."""
         if self.next_sequence is None:
             self.next_sequence, self.timestamp = sequence, timestamp
+        for payload in payloads:
+            self._put_singly(sequence, Held(timestamp, marker, payload_type, payload, now))
+            sequence += 1
+
+    def _put_singly(self, sequence: int, packet: Held) -> None:
+        assert self.next_sequence is not None
+        now = packet.arrival
         if sequence == self.next_sequence:
-            self._take(timestamp, payload_type, payload, now, now)
+            self._take(packet, now)
             if self._aside:
                 self._resume(now)
         elif sequence < self.next_sequence or sequence in self._aside:
             self._stream.packets_discarded += 1
             self._hold = min(self._hold * 2, MAX_HOLD)  # it may have been given up too early
         else:
-            self._aside[sequence] = Held(timestamp, marker, payload_type, payload, now)
+            self._aside[sequence] = packet
             if len(self._aside) > MAX_PACKETS:
                 self._give_up(now)
             self._update_deadline()
 
-    def _take(self, timestamp: int, payload_type: int, payload: bytes, arrival: float, now: float) -> None:
+    def _take(self, packet: Held, now: float) -> None:
         self.next_sequence += 1  # type: ignore[operator]
+        timestamp, _, payload_type, payload, arrival = packet
         kind = self._payload_types.get(payload_type)
         if not payload or kind is None:
             return
@@ -127,7 +141,7 @@ class AudioOrder:
 
     def _take_aside(self, now: float) -> None:
         while (held := self._aside.pop(self.next_sequence, None)) is not None:  # type: ignore[arg-type]
-            self._take(held.timestamp, held.payload_type, held.payload, held.arrival, now)
+            self._take(held, now)
         self._update_deadline()
 
     def _give_up(self, now: float) -> None:

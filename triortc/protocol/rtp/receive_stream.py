@@ -147,23 +147,28 @@ class ReceiveStream:
     def _expected(self) -> int:
         return 0 if self.highest_sequence is None else self.highest_sequence - self._base_sequence + 1
 
+    def continues(self, sequence: int) -> bool:
+        """Whether *sequence*, of 16 bits, is the next one."""
+        return self.highest_sequence is not None and self.highest_sequence + 1 & 0xFFFF == sequence
+
     def update(
-        self, sequence: int, timestamp: int, size: int, now: float, header_size: int = 0
+        self, sequence: int, timestamp: int, size: int, now: float, header_size: int = 0, packets: int = 1
     ) -> int | None:
-        """Count one authenticated packet.
+        """Count an authenticated packet, or several in a row which continue the stream.
 
         Args:
-          sequence: 16-bit sequence number.
+          sequence: 16-bit sequence number of the first.
           timestamp: 32-bit RTP timestamp.
-          size: bytes of its payload.
-          now: when it arrived, seconds.
-          header_size: bytes of its header and padding.
+          size: bytes of their payloads.
+          now: when they arrived, seconds.
+          header_size: bytes of their headers and padding.
+          packets: how many they are.
 
         Returns:
-          its sequence number, unwrapped, which only ever grows; None when it is too far off
+          the sequence number, unwrapped, which only ever grows; None when it is too far off
           to be believed.
         """
-        self.packets_received += 1
+        self.packets_received += packets
         self.bytes_received += size
         self.header_bytes_received += header_size
         self.last_packet_time = now
@@ -171,9 +176,9 @@ class ReceiveStream:
             self._update_jitter(timestamp, now)
         highest = self.highest_sequence
         if highest is not None and highest + 1 & 0xFFFF == sequence:
-            self.highest_sequence = highest = highest + 1
-            self._received += 1
-            return highest
+            self.highest_sequence = highest + packets
+            self._received += packets
+            return highest + 1
         return self._advance(sequence)
 
     def _advance(self, sequence: int) -> int | None:

@@ -96,7 +96,10 @@ class MediaTransport:
     def counters(self) -> MediaCounters:
         """What changed nothing."""
         return MediaCounters(
-            self._before_keys, self._malformed, self.receiving.unrouted, self.sending.unknown_streams
+            self._before_keys,
+            self._malformed + self.receiving.malformed,
+            self.receiving.unrouted,
+            self.sending.unknown_streams,
         )
 
     @property
@@ -224,18 +227,11 @@ class MediaTransport:
         if receiver is None:
             self._before_keys += len(packets)
             return False
-        receive_untrusted = self.receiving.receive_untrusted
-        authentic = False
-        for data in packets:
-            plain = receiver.unprotect(data)
-            if plain is not None:
-                authentic = True
-                try:
-                    receive_untrusted(plain, now)
-                except Malformed:
-                    self._malformed += 1
+        unprotect = receiver.unprotect
+        authentic = [plain for data in packets if (plain := unprotect(data)) is not None]
+        self.receiving.receive_untrusted(authentic, now)
         self._collect()
-        return authentic
+        return bool(authentic)
 
     def receive_rtcp(self, data: bytes, now: float) -> None:
         """Take an SRTCP packet."""

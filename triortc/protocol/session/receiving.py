@@ -12,6 +12,7 @@ from triortc.protocol.rtp.packet import RtpPacket, parse_rtp_untrusted, split_rt
 from triortc.protocol.rtp.receive_stream import ReceiveStream
 from triortc.protocol.rtp.router import MAX_SSRCS, PayloadType, ReceivedSection, Route, Router
 from triortc.protocol.rtp.rtcp_reports import ReportBlock, SenderReport
+from triortc.protocol.wire.errors import Malformed
 
 from .transceiver import Transceiver
 
@@ -62,6 +63,53 @@ class _Repair:
     route: Route
 
 
+class _Run:
+    """Packets in a row of one frame, with their payloads.
+
+    Attributes:
+      kind: their payload type, with the last one's marker as bit 7.
+      sequence: of the first one, 16 bits.
+      next_sequence: which one would continue it.
+      timestamp, ssrc: of all of them.
+      block: the header extensions of the first one, and of those others that have any.
+      payloads, packets: all of them; only a run of one packet may have an empty payload.
+    """
+
+    __slots__ = ("block", "kind", "next_sequence", "packets", "payloads", "sequence", "ssrc", "timestamp")
+
+    def __init__(
+        self,
+        kind: int,
+        sequence: int,
+        timestamp: int,
+        ssrc: int,
+        block: bytes,
+        payloads: list[bytes],
+        packets: list[bytes],
+    ) -> None:
+        self.kind = kind
+        self.sequence = sequence
+        self.next_sequence = sequence + 1 & 0xFFFF if payloads[0] else -1
+        self.timestamp = timestamp
+        self.ssrc = ssrc
+        self.block = block
+        self.payloads = payloads
+        self.packets = packets
+
+    def part(self, start: int, end: int | None = None) -> "_Run":
+        """Return some of its packets."""
+        marker = self.kind & _MARKER if end is None or end == len(self.packets) else 0
+        return _Run(
+            self.kind & 0x7F | marker,
+            self.sequence + start & 0xFFFF,
+            self.timestamp,
+            self.ssrc,
+            b"" if start else self.block,
+            self.payloads[start:end],
+            self.packets[start:end],
+        )
+
+
 class Receiving:
     """All streams that one session receives.
 
@@ -70,6 +118,7 @@ class Receiving:
       events: frames and packets that somebody wants.
       feedback: RTCP packets to send.
       unrouted: packets that belong to no media section.
+      malformed: packets that are not RTP.
     """
 
     def __init__(self) -> None:
@@ -77,6 +126,7 @@ class Receiving:
         self.events: deque[FrameReceived | PacketsReceived] = deque()
         self.feedback: deque[Feedback] = deque()
         self.unrouted = 0
+        self.malformed = 0
         self._router = Router()
         self._tracks: dict[Key, Incoming] = {}
         self._by_ssrc: dict[int, tuple[ReceiveStream, Incoming]] = {}
@@ -150,36 +200,74 @@ class Receiving:
 
     # Packets
 
-    def receive_untrusted(self, plain: bytes, now: float) -> None:
-        """Take an authenticated RTP packet.
+    def receive_untrusted(self, packets: Iterable[bytes], now: float) -> None:
+        """Take authenticated RTP packets; what is none is counted.
 
-        Raises:
-          Malformed: when it is none.
+        Packets in a row of one frame, which is how most of them come, are taken as one run.
         """
-        kind, sequence, timestamp, ssrc, block, payload = split_rtp_untrusted(plain)
-        found = self._by_ssrc.get(ssrc)
-        if found is None or (block and block != found[0].extension):
-            found = self._route_untrusted(plain, now)
-            if found is None:
-                return
+        run: _Run | None = None
+        for plain in packets:
+            try:
+                kind, sequence, timestamp, ssrc, block, payload = split_rtp_untrusted(plain)
+            except Malformed:
+                self.malformed += 1
+                continue
+            if (
+                run is not None
+                and sequence == run.next_sequence
+                and timestamp == run.timestamp
+                and ssrc == run.ssrc
+                and kind & 0x7F == run.kind
+                and payload
+                and (not block or block == run.block)
+            ):
+                run.payloads.append(payload)
+                run.packets.append(plain)
+                run.kind = kind  # a marker ends the run, for no kind equals it then
+                run.next_sequence = sequence + 1 & 0xFFFF
+            else:
+                if run is not None:
+                    self._take_run(run, now)
+                run = _Run(kind, sequence, timestamp, ssrc, block, [payload], [plain])
+        if run is not None:
+            self._take_run(run, now)
+
+    def _take_run(self, run: _Run, now: float) -> None:
+        try:
+            found = self._find_untrusted(run, now)
+        except Malformed:
+            self.malformed += len(run.packets)
+            return
+        if found is None:
+            return
         stream, track = found
-        payload_type = kind & 0x7F
+        if len(run.packets) > 1 and not stream.continues(run.sequence):
+            self._take_run(run.part(0, 1), now)
+            if stream.continues(run.sequence + 1 & 0xFFFF):
+                self._take_run(run.part(1), now)
+            else:
+                for index in range(1, len(run.packets)):
+                    self._take_run(run.part(index, index + 1), now)
+            return
+        payload_type, payloads = run.kind & 0x7F, run.payloads
         if payload_type != stream.payload_type and not self._change_payload_type(stream, track, payload_type):
-            payload = b""  # not for us, but it has a place in the row
-        size = len(payload)
-        unwrapped = stream.update(sequence, timestamp, size, now, len(plain) - size)
-        if unwrapped is None or not track.attentive:
+            payloads = [b""] * len(payloads)  # not for us, but they have a place in the row
+        count, size = len(payloads), sum(map(len, payloads))
+        header_size = sum(map(len, run.packets)) - size
+        sequence = stream.update(run.sequence, run.timestamp, size, now, header_size, count)
+        if sequence is None or not track.attentive:
             return
         if track.stream is not stream:
             if not track.yields(now):
-                stream.packets_discarded += 1
+                stream.packets_discarded += count
                 return
             track.follow(stream, now)
-        track.receive(unwrapped, timestamp, kind >= _MARKER, payload_type, payload, now)
+        track.receive(sequence, run.timestamp, run.kind >= _MARKER, payload_type, payloads, now)
         if track.frames:
             self._pass_on(track)
-        if track.tapped and payload:
-            self._pass_packet(track, parse_rtp_untrusted(plain))
+        if track.tapped and size:
+            for plain in run.packets:
+                self._pass_packet(track, parse_rtp_untrusted(plain))
 
     def _change_payload_type(self, stream: ReceiveStream, track: Incoming, payload_type: int) -> bool:
         kind = track.section.payload_types.get(payload_type)
@@ -190,20 +278,23 @@ class Receiving:
         stream.clock_rate = kind.clock_rate
         return True
 
-    def _route_untrusted(self, plain: bytes, now: float) -> tuple[ReceiveStream, Incoming] | None:
-        """Find the stream of a packet that may belong elsewhere than is known."""
-        kind, _, _, ssrc, block, _ = split_rtp_untrusted(plain)
-        route = self._router.route_untrusted(ssrc, kind & 0x7F, block)
+    def _find_untrusted(self, run: _Run, now: float) -> tuple[ReceiveStream, Incoming] | None:
+        """Find the stream of a run; what carries retransmissions goes its own way."""
+        found = self._by_ssrc.get(run.ssrc)
+        if found is not None and (not run.block or run.block == found[0].extension):
+            return found
+        payload_type = run.kind & 0x7F
+        route = self._router.route_untrusted(run.ssrc, payload_type, run.block)
         if route is None:
-            self.unrouted += 1
+            self.unrouted += len(run.packets)
             return None
         if route.repairs is not None:
-            self._receive_repair_untrusted(plain, route, now)
+            for plain in run.packets:
+                self._receive_repair_untrusted(plain, route, now)
             return None
-        found = self._by_ssrc.get(ssrc)
         if found is None or _key(route) != (found[0].mid, found[0].rid):
-            found = self._open_stream(ssrc, kind & 0x7F, route, now)
-        found[0].extension = block
+            found = self._open_stream(run.ssrc, payload_type, route, now)
+        found[0].extension = run.block
         return found
 
     def _open_stream(
