@@ -149,6 +149,11 @@ def _plan(section: OfferedSection, payload_types: PayloadTypes) -> SectionPlan:
     return _serve(plan, media, transceiver, payload_types.answer(section.mid, codecs))
 
 
+def offered_rids(media: MediaDescription) -> tuple[str, ...]:
+    """Return the names of the encodings that an offered section is to send, if several."""
+    return tuple(rid.id for rid in read_rids(media, "send")) if find_extensions(media, {RID_URI}) else ()
+
+
 def _serve(
     plan: SectionPlan,
     media: MediaDescription,

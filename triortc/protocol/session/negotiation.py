@@ -26,7 +26,7 @@ from triortc.protocol.wire.errors import (
     RemoteProtocolError,
 )
 
-from .answering import associate, plan_answer, read_offered_transport
+from .answering import associate, offered_rids, plan_answer, read_offered_transport
 from .bundle import RemoteTransport
 from .codecs import CodecCapability
 from .events import SessionEvent, SignalingState
@@ -346,6 +346,8 @@ class Negotiation:
             self._roster.add_offered(transceiver)
             transceiver.mid = section.mid
             remote = read_remote_media(section.media)
+            if not transceiver.track_announced:  # whoever hears of the track wants to choose
+                transceiver.receive_rids = offered_rids(section.media)
             take_remote_media(transceiver, remote, self.events, receives=remote.direction.sends)
             if section.media.rejected:
                 end(transceiver, self.events)
