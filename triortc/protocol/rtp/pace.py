@@ -8,7 +8,7 @@ SLACK = 0.010
 MAX_TARGET = 1.0
 """Frames are held no longer than this, seconds."""
 
-HOLD = 2.0
+HOLD = 3.0
 HALF_LIFE = 2.0
 """For how long a late frame keeps its delay up, and after how much longer half of it is gone, seconds."""
 
