@@ -1,0 +1,56 @@
+"""A call: everybody who opens the page sees and hears everybody else.
+
+    python examples/two_way_call.py
+
+What comes from one is decoded, and encoded once for all others.
+"""
+
+import trio
+from camera_page import serve_camera_page
+
+import triortc
+
+
+async def frames_of(track: triortc.RemoteTrack):
+    async with track.frames() as frames:
+        async for frame in frames:
+            yield frame
+
+
+SOURCES = {"video": triortc.video_source(frames_of), "audio": triortc.audio_source(frames_of)}
+
+
+class Call:
+    def __init__(self) -> None:
+        self.peers: set[triortc.Peer] = set()
+        self.tracks: dict[triortc.LocalTrack, triortc.RemoteTrack] = {}
+
+    async def join(self, peer: triortc.Peer) -> None:
+        for track, remote in self.tracks.items():
+            peer.add_track(track, *remote.stream_ids)
+        self.peers.add(peer)
+        try:
+            async with trio.open_nursery() as nursery:
+                async for remote in peer.tracks:  # until the browser has gone
+                    nursery.start_soon(self.share, peer, remote)
+        finally:
+            self.peers.remove(peer)
+
+    async def share(self, owner: triortc.Peer, remote: triortc.RemoteTrack) -> None:
+        async with triortc.open_media(SOURCES[remote.kind](remote)) as media:
+            (track,) = media.tracks
+            self.tracks[track] = remote
+            for peer in self.peers - {owner}:
+                peer.add_track(track, *remote.stream_ids)
+            try:
+                await remote.wait_ended()
+            finally:
+                del self.tracks[track]
+                for peer in self.peers - {owner}:
+                    peer.remove_track(track)
+
+
+try:
+    trio.run(serve_camera_page, Call().join, restrict_keyboard_interrupt_to_checkpoints=True)
+except* KeyboardInterrupt:
+    print("Ended.")
