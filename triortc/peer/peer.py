@@ -230,7 +230,27 @@ class Peer(RunBound):
     @property
     def remote_description(self) -> SessionDescription | None:
         """The remote description, or None."""
-        return self._session.negotiation.remote_description
+        return self._session.remote_description
+
+    @property
+    def current_local_description(self) -> SessionDescription | None:
+        """This side's description of the last finished exchange, or None."""
+        return self._session.current_local_description
+
+    @property
+    def pending_local_description(self) -> SessionDescription | None:
+        """This side's description of the exchange that is under way, or None."""
+        return self._session.pending_local_description
+
+    @property
+    def current_remote_description(self) -> SessionDescription | None:
+        """The remote side's description of the last finished exchange, or None."""
+        return self._session.current_remote_description
+
+    @property
+    def pending_remote_description(self) -> SessionDescription | None:
+        """The remote side's description of the exchange that is under way, or None."""
+        return self._session.pending_remote_description
 
     @property
     def negotiation_needed(self) -> bool:
