@@ -59,7 +59,7 @@ async def test_a_file_that_nobody_watches_is_not_decoded_and_keeps_its_time(
             await media.wait_ended()
         assert 1.6 < trio.current_time() - started < 3
         assert decoded == []
-        assert media.statistics()[0].frames_captured >= 2 * FRAMERATE - 2
+        assert media.statistics()[0].source.frames >= 2 * FRAMERATE - 2
 
 
 async def test_who_joins_between_two_keyframes_sees_the_present_at_once(

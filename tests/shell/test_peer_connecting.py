@@ -191,8 +191,11 @@ async def test_statistics_have_the_browsers_names(autojump_clock):
             assert reports["remote-inbound-rtp"]["roundTripTime"] == pytest.approx(0.02, abs=0.005)
             assert reports["transport"]["dtlsState"] == "connected"
             assert reports["candidate-pair"]["currentRoundTripTime"] == pytest.approx(0.02)
+            told = reports.pop("remote-inbound-rtp")
+            assert statistics.timestamp - 4000 < told["timestamp"] < statistics.timestamp
             assert all(report["timestamp"] == statistics.timestamp for report in reports.values())
-            assert {queue.name for queue in statistics.queues} == {"dtls-srtp", "rtp.send 0"}
+            queues = {queue.name for queue in statistics.queues}
+            assert queues == {"dtls-srtp", "rtp.send 0", "tracks", "candidates"}
             assert {"unchecked", "ice_malformed", "dtls_clear_alerts", "srtp_replayed"} <= set(
                 statistics.counters
             )

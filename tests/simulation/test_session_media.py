@@ -15,7 +15,7 @@ from triortc.protocol.rtp.packet import parse_rtp_untrusted
 from triortc.protocol.rtp.rtcp_feedback import FullIntraRequest, GenericNack, PictureLossIndication
 from triortc.protocol.session.events import KeyframeRequested
 from triortc.protocol.session.session import Session
-from triortc.protocol.session.stats import gather_stats
+from triortc.protocol.session.stats_gathering import gather_stats
 
 
 class Listener:

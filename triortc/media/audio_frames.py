@@ -136,7 +136,7 @@ class LiveAudioFrames(AudioFrames):
         if self._step is None:
             self._step = playout.take(due)
         performed = await run_in_worker(partial(self._performer.perform, self._step), codec_limiter())
-        playout.note_played(self._step, performed.ticks)
+        playout.note_played(self._step, performed.ticks, performed.loudness)
         self._step = None
         if playout is self._playout:
             self._due = due + performed.ticks / playout.clock_rate
@@ -171,7 +171,7 @@ class LosslessAudioFrames(AudioFrames):
             self._put(await anext(self._encoded))
         performed = await run_in_worker(partial(self._performer.perform_all, self._steps), codec_limiter())
         for step, sound in zip(self._steps, performed, strict=True):
-            self._sequence.note_played(step, sound.ticks)
+            self._sequence.note_played(step, sound.ticks, sound.loudness)
             self._ready.extend(sound.frames)
         self._steps = []
 

@@ -11,7 +11,7 @@ from .encodings import Encoding
 from .inbox import Raw
 
 if TYPE_CHECKING:
-    from av import VideoFrame
+    from av import AudioFrame, VideoFrame
 
 
 class Coded(NamedTuple):
@@ -70,6 +70,10 @@ class Stage:
       clock_rate: of the timestamps that come in; those that go out have the encoding's.
       scale: what width and height are divided by.
 
+    Attributes:
+      size: width and height of the last picture that was encoded, pixels.
+      energy: of the last piece of sound; see :meth:`.SourceMeter.note_sound`.
+
     Raises:
       MediaError: when there is no encoder.
     """
@@ -87,6 +91,8 @@ class Stage:
         self._scaler = Scaler(scale) if encoding.kind == "video" else None
         self._rates = encoding.clock_rate, clock_rate or encoding.clock_rate
         self._bitrate = encoding.bitrate
+        self.size: tuple[int, int] | None = None
+        self.energy = 0.0
 
     def encode(
         self, raw: Raw, *, keyframe: bool = False, bitrate: int | None = None
@@ -100,7 +106,9 @@ class Stage:
         if bitrate is not None and bitrate != self._bitrate:
             self._encoder.set_bitrate(bitrate)
             self._bitrate = bitrate
-        coded = self._encoder.encode(self._prepare(raw), keyframe=keyframe)
+        prepared = self._prepare(raw)
+        self._measure(prepared)
+        coded = self._encoder.encode(prepared, keyframe=keyframe)
         return [self._pack(each) for each in coded], time.perf_counter() - started
 
     def _prepare(self, raw: Raw) -> Raw:
@@ -108,6 +116,15 @@ class Stage:
             return self._scaler.scale(raw)
         wanted, given = self._rates
         return raw if wanted == given else raw._replace(timestamp=raw.timestamp * wanted // given)
+
+    def _measure(self, raw: Raw) -> None:
+        if self._scaler is not None:
+            picture = cast("VideoFrame", raw.frame)
+            self.size = picture.width, picture.height
+        else:
+            from .loudness import energy_of
+
+            self.energy = energy_of(cast("AudioFrame", raw.frame))
 
     def _pack(self, coded: Coded) -> EncodedFrame:
         payloads = self._packetize(coded.data)

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 import trio
 
@@ -13,9 +14,13 @@ from triortc.protocol.wire.errors import LocalProtocolError
 
 from .encodings import UNLIMITED, Encoding, Kind, Limits
 from .inbox import Raw
+from .meters import SourceMeter, SourceStatistics
 from .rendition import RenditionStatistics
 from .renditions import Renditions
 from .subscription import Subscription
+
+if TYPE_CHECKING:
+    from av import VideoFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +30,14 @@ class TrackStatistics:
     Attributes:
       kind: video or audio.
       id: the track's identifier.
-      frames_captured: frames that the source has given.
+      source: what the source has given.
       renditions: one for each of the track's encodings, in their order, and one for each
         different limits of its viewers.
     """
 
     kind: Kind
     id: str
-    frames_captured: int
+    source: SourceStatistics
     renditions: tuple[RenditionStatistics, ...]
 
 
@@ -61,8 +66,10 @@ class LocalTrack(RunBound):
         self.kind = kind
         self.id = str(uuid.uuid4())
         self.encodings = tuple(encodings)
-        self._renditions = Renditions(self.encodings, nursery=nursery, live=live, framerate=framerate)
-        self._frames_captured = 0
+        self._source = SourceMeter()
+        self._renditions = Renditions(
+            self.encodings, nursery=nursery, live=live, framerate=framerate, source=self._source
+        )
         self._ended = trio.Event()
         self._closed = False
 
@@ -115,10 +122,18 @@ class LocalTrack(RunBound):
         """Return what happened so far."""
         self._check_run()
         renditions = tuple(rendition.statistics() for rendition in self._renditions)
-        return TrackStatistics(self.kind, self.id, self._frames_captured, renditions)
+        return TrackStatistics(self.kind, self.id, self.source_statistics(), renditions)
+
+    def source_statistics(self) -> SourceStatistics:
+        """Return what the source has given so far; cheaper than :meth:`statistics`."""
+        self._check_run()
+        return self._source.read(trio.current_time())
 
     async def _put(self, raw: Raw) -> None:
-        self._frames_captured += 1
+        self._source.note_frame(trio.current_time())
+        if self.kind == "video":
+            picture = cast("VideoFrame", raw.frame)
+            self._source.note_picture(picture.width, picture.height)
         for rendition in self._renditions:
             await rendition.put(raw)
 
@@ -129,10 +144,10 @@ class LocalTrack(RunBound):
 
     def _pass_by(self) -> None:
         """Take note of a frame that nobody wanted."""
-        self._frames_captured += 1
+        self._source.note_frame(trio.current_time())
 
     def _publish(self, encoding: Encoding, frame: EncodedFrame) -> None:
-        self._frames_captured += 1
+        self._source.note_frame(trio.current_time())
         self._renditions.get(encoding).publish(frame)
 
     def _finish(self) -> None:

@@ -13,6 +13,7 @@ from triortc.protocol.rtp.sound import CLOCK_RATES
 from triortc.protocol.wire.errors import LocalProtocolError
 
 from .audio_decoder import SoundDecoder, open_sound_decoder
+from .loudness import mean_square
 from .timestretch import Sound, lengthen, shorten
 
 FORMATS = ("s16", "s16p", "flt", "fltp")
@@ -26,10 +27,12 @@ class Performed(NamedTuple):
     Attributes:
       frames: the sound; seldom none, when the resampler keeps a few samples back.
       ticks: how long it is, in ticks of the RTP clock.
+      loudness: its mean square, 1 being the loudest there is.
     """
 
     frames: list[av.AudioFrame]
     ticks: int
+    loudness: float
 
 
 class Performer:
@@ -66,13 +69,13 @@ class Performer:
           MediaError: when there is no decoder for its codec.
         """
         if step.packet is None and self._decoder is None:
-            return Performed([], step.duration)  # nothing to go on with
+            return Performed([], step.duration, 0.0)  # nothing to go on with
         decoder = self._choose_decoder(step)
         clock_rate = CLOCK_RATES[self._codec]
         sound = _stretch(decoder, _make_sound(decoder, step, clock_rate), step, clock_rate)
         frames = self._convert(sound, decoder) if len(sound) else []
         self._stamp(frames, step.timestamp * self._form[2] // clock_rate)
-        return Performed(frames, len(sound) * clock_rate // decoder.rate)
+        return Performed(frames, len(sound) * clock_rate // decoder.rate, mean_square(sound))
 
     def close(self) -> None:
         """Free the decoder."""

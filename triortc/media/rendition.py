@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 import trio
 
@@ -11,10 +11,13 @@ from triortc.protocol.rtp.frame import EncodedFrame
 from .encodings import UNLIMITED, Encoding, Limits
 from .framerate import Framerate
 from .inbox import Inbox, Raw
+from .meters import RateMeter, SourceMeter
 from .subscription import AudioSubscription, Subscription, VideoSubscription
 from .workers import codec_limiter, opened_in_worker, run_in_worker
 
 if TYPE_CHECKING:
+    from av import AudioFrame
+
     from .encoder import Stage
 
 KEYFRAME_INTERVAL = 0.5
@@ -36,6 +39,10 @@ class RenditionStatistics:
       keyframes_forced: keyframes that the encoder was told to make.
       bytes: RTP payload bytes.
       encode_seconds: time spent in encoder and packetizer.
+      encoder: FFmpeg's name of the encoder; None where that is unknown.
+      width: of the last picture that was encoded, pixels.
+      height: likewise.
+      frames_per_second: frames of the last second.
       queue_depth: raw frames that wait for the encoder.
       queue_drops: raw frames that the encoder was too slow for.
     """
@@ -50,6 +57,10 @@ class RenditionStatistics:
     keyframes_forced: int
     bytes: int
     encode_seconds: float
+    encoder: str | None
+    width: int | None
+    height: int | None
+    frames_per_second: float
     queue_depth: int
     queue_drops: int
 
@@ -87,6 +98,7 @@ class Rendition:
         framerate: float = 30.0,
         clock_rate: int | None = None,
         limits: Limits = UNLIMITED,
+        source: SourceMeter | None = None,
     ) -> None:
         self.encoding = encoding
         self.limits = limits
@@ -105,6 +117,9 @@ class Rendition:
         self._last_keyframe = float("-inf")
         self._frames = self._keyframes = self._keyframes_forced = self._bytes = self._queue_drops = 0
         self._encode_seconds = 0.0
+        self._source = source or SourceMeter()
+        self._rate = RateMeter()
+        self._size: tuple[int, int] | None = None
 
     @property
     def subscribers(self) -> int:
@@ -166,6 +181,7 @@ class Rendition:
     def publish(self, frame: EncodedFrame) -> None:
         """Offer *frame* to every viewer. A keyframe answers all requests made before it."""
         self._frames += 1
+        self._rate.note(trio.current_time())
         self._bytes += frame.size
         if frame.keyframe:
             self._keyframes += 1
@@ -196,6 +212,7 @@ class Rendition:
     def statistics(self) -> RenditionStatistics:
         """Return what happened so far."""
         inbox = self._inbox
+        width, height = self._size or (None, None)
         return RenditionStatistics(
             encoding=self.encoding,
             limits=self.limits,
@@ -207,6 +224,10 @@ class Rendition:
             keyframes_forced=self._keyframes_forced,
             bytes=self._bytes,
             encode_seconds=self._encode_seconds,
+            encoder=getattr(self.encoding, "encoder", None),
+            width=width,
+            height=height,
+            frames_per_second=self._rate.per_second(trio.current_time()),
             queue_depth=inbox.depth if inbox is not None else 0,
             queue_drops=self._queue_drops + (inbox.drops if inbox is not None else 0),
         )
@@ -220,11 +241,20 @@ class Rendition:
                     encode = partial(stage.encode, raw, keyframe=keyframe, bitrate=self._bitrate)
                     frames, seconds = await run_in_worker(encode, limiter)
                     self._encode_seconds += seconds
+                    self._note(raw, stage)
                     if scope.cancel_called:  # a new encoder may be at work for new viewers
                         return
                     for frame in frames:
                         self.publish(frame)
             self.end()
+
+    def _note(self, raw: Raw, stage: "Stage") -> None:
+        """Take over what the worker has measured."""
+        if self.encoding.kind == "video":
+            self._size = stage.size
+        else:
+            sound = cast("AudioFrame", raw.frame)
+            self._source.note_sound(raw.timestamp, stage.energy, sound.samples / sound.sample_rate)
 
     def _open_stage(self) -> "Stage":
         from .encoder import Stage  # FFmpeg is loaded in the worker, by the first viewer

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import trio
 
 from .encodings import UNLIMITED, Encoding, Limits
+from .meters import SourceMeter
 from .rendition import Rendition
 from .subscription import Subscription
 
@@ -17,8 +18,15 @@ class Renditions:
     """
 
     def __init__(
-        self, encodings: Sequence[Encoding], *, nursery: trio.Nursery | None, live: bool, framerate: float
+        self,
+        encodings: Sequence[Encoding],
+        *,
+        nursery: trio.Nursery | None,
+        live: bool,
+        framerate: float,
+        source: SourceMeter,
     ) -> None:
+        self._source = source
         self._nursery = nursery
         self._live = live
         self._framerate = framerate
@@ -105,4 +113,5 @@ class Renditions:
             framerate=self._framerate,
             clock_rate=self._clock_rate,
             limits=limits,
+            source=self._source,
         )

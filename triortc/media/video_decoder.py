@@ -14,6 +14,7 @@ from triortc.protocol.rtp.payload.formats import FORMATS
 from triortc.protocol.wire.errors import LocalProtocolError, Malformed
 
 from .source import MediaError, media_errors
+from .video_statistics import VideoStatistics
 
 TIME_BASE = Fraction(1, 90_000)
 
@@ -26,36 +27,6 @@ _DECODERS = {
     "h264": ("h264",),
     "av1": ("libdav1d", "libaom-av1", "av1"),
 }
-
-
-class VideoStatistics:
-    """Totals, with the names of W3C webrtc-stats.
-
-    Attributes:
-      frames_decoded: pictures that came out.
-      key_frames_decoded: keyframes among them.
-      frames_dropped: frames that came too soon, before a keyframe, or that were broken; and
-        pictures that the reader was too slow for.
-      frames_corrupt: those that the decoder refused.
-      total_decode_time: seconds.
-      frame_width: of the last picture, pixels.
-      frame_height: of the last picture, pixels.
-    """
-
-    __slots__ = (
-        "frame_height",
-        "frame_width",
-        "frames_corrupt",
-        "frames_decoded",
-        "frames_dropped",
-        "key_frames_decoded",
-        "total_decode_time",
-    )
-
-    def __init__(self) -> None:
-        self.frames_decoded = self.key_frames_decoded = self.frames_dropped = self.frames_corrupt = 0
-        self.frame_width = self.frame_height = 0
-        self.total_decode_time = 0.0
 
 
 class VideoDecoder:
@@ -112,6 +83,7 @@ class VideoDecoder:
 
     def _open(self, codec: str) -> None:
         self._context = _open_context(codec)
+        self.statistics.decoder_implementation = self._context.name
         self._codec = codec
         self.needs_keyframe = True
 

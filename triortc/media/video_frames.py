@@ -11,12 +11,14 @@ from triortc.handles import RunBound
 from triortc.nursery import open_bare_nursery
 from triortc.protocol.rtp.frame import ReceivedFrame
 
+from .meters import RateMeter
+from .video_statistics import VideoStatistics
 from .workers import codec_limiter, opened_in_worker, run_in_worker
 
 if TYPE_CHECKING:
     from av import VideoFrame
 
-    from .video_decoder import VideoDecoder, VideoStatistics
+    from .video_decoder import VideoDecoder
 
 CAPACITY = 2
 """Pictures that wait for the reader."""
@@ -37,6 +39,7 @@ class VideoFrames(RunBound):
         # decode → track.frames(): 2, LATEST (DROP_OLDEST with room for two); lossless: BLOCK.
         self._send, self._receive = trio.open_memory_channel["VideoFrame"](CAPACITY)
         self._failure: trio.BrokenResourceError | None = None
+        self._rate = RateMeter()
 
     def __aiter__(self) -> Self:
         return self
@@ -66,6 +69,11 @@ class VideoFrames(RunBound):
         """How many pictures wait for the reader."""
         return self._receive.statistics().current_buffer_used
 
+    @property
+    def frames_per_second(self) -> float:
+        """Pictures that were decoded within the last second."""
+        return self._rate.per_second(trio.current_time())
+
     async def decode(
         self, encoded: AsyncIterator[ReceivedFrame], on_keyframe_needed: Callable[[], None]
     ) -> None:
@@ -78,6 +86,7 @@ class VideoFrames(RunBound):
                     if decoder.needs_keyframe:
                         on_keyframe_needed()
                     for picture in pictures:
+                        self._rate.note(trio.current_time())
                         await self._offer(picture)
             except trio.BrokenResourceError as failure:  # raised to the reader, rather than here
                 self._failure = failure
@@ -91,6 +100,7 @@ class VideoFrames(RunBound):
         except trio.WouldBlock:
             self._receive.receive_nowait()
             self.statistics.frames_dropped += 1
+            self.statistics.pictures_dropped += 1
             self._send.send_nowait(picture)
 
 

@@ -31,7 +31,7 @@ from .gathering import Gatherer, endpoint_name
 from .parameters import EncodingParameters
 from .remote_track import RemoteTrack
 from .sections import MediaSections
-from .statistics import PeerStatistics, gather_statistics
+from .statistics import PeerStatistics, StatisticsGatherer
 from .transceiver import DirectionName, Kind, Transceiver, parse_direction
 from .watch import Watched
 
@@ -74,6 +74,7 @@ class Peer(RunBound):
         self._candidate_sender, self._candidate_receiver = trio.open_memory_channel[IceCandidate | None](
             MAX_UNREAD_CANDIDATES
         )
+        self._statistics = StatisticsGatherer(session, self._driver, self._sections, self._candidate_receiver)
 
     # Media
 
@@ -358,7 +359,7 @@ class Peer(RunBound):
     def statistics(self) -> PeerStatistics:
         """Return what can be said in figures now: frozen, and cheap enough for once a second."""
         self._check_run()
-        return gather_statistics(self._session, self._driver, self._sections.all, trio.current_time())
+        return self._statistics.gather()
 
     def __repr__(self) -> str:
         pair = self._session.ice.selected_pair

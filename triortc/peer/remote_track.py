@@ -14,10 +14,13 @@ from triortc.media.subscription import AudioSubscription, Subscription, VideoSub
 from triortc.media.video_frames import VideoFrames, open_video_frames
 from triortc.protocol.rtp.frame import ReceivedFrame
 from triortc.protocol.rtp.packet import RtpPacket
+from triortc.protocol.rtp.playout import PlayoutStatistics
 from triortc.protocol.session.receiving import Wanted
+from triortc.protocol.session.stats_streams import DecoderFigures
 from triortc.protocol.session.transceiver import Transceiver as Core
 from triortc.protocol.wire.errors import LocalProtocolError
 
+from .decoding import Decoding
 from .driver import Driver
 from .errors import PeerFailed
 
@@ -140,7 +143,8 @@ class RemoteTrack(RunBound):
                     encoded, format=cast(SampleFormat, format or "s16"), lossless=lossless
                 )
             async with decoding as frames:
-                yield frames
+                with self._layer(self._choose_rid(rid)).decoding.reading(frames):
+                    yield frames
 
     @asynccontextmanager
     async def rtp_packets(self, rid: str | None = None) -> AsyncIterator[AsyncIterator[RtpPacket]]:
@@ -161,6 +165,21 @@ class RemoteTrack(RunBound):
             yield packets
 
     # For the peer
+
+    def _read_decoders(self) -> dict[tuple[str, str | None], DecoderFigures]:
+        layers = self._layers.items() if self.kind == "video" else ()
+        return {(self._mid, rid): layer.decoding.read_pictures() for rid, layer in layers}
+
+    def _read_playouts(self) -> dict[tuple[str, str | None], PlayoutStatistics]:
+        layers = self._layers.items() if self.kind == "audio" else ()
+        return {(self._mid, rid): layer.decoding.read_sound() for rid, layer in layers}
+
+    def _read_queues(self) -> Iterator[tuple[str, int, int]]:
+        """Yield name, depth and drops of all readers' queues together."""
+        for rid, layer in self._layers.items():
+            name = self._mid if rid is None else f"{self._mid} {rid}"
+            for kind, depth, drops in layer.read_queues():
+                yield f"{kind} {name}", depth, drops
 
     def _take_frame(self, rid: str | None, frame: ReceivedFrame) -> None:
         layer = self._layers.get(rid)
@@ -213,7 +232,8 @@ class _Layer:
         self._rid = rid
         self._subscriptions: dict[Subscription, None] = {}
         self._taps: dict[trio.MemorySendChannel[RtpPacket], None] = {}
-        self.packets_dropped = 0
+        self._frames_dropped = self._packets_dropped = 0
+        self.decoding = Decoding()
 
     def subscribe(self) -> Subscription:
         """Return a subscription, to be used in a ``with`` block."""
@@ -247,7 +267,9 @@ class _Layer:
 
     def remove(self, subscription: Subscription) -> None:
         """Offer no more frames to *subscription*."""
-        self._subscriptions.pop(subscription, None)
+        if subscription in self._subscriptions:
+            del self._subscriptions[subscription]
+            self._frames_dropped += subscription.frames_dropped
         self._update_wanted()
 
     def request_keyframe(self) -> None:
@@ -266,7 +288,7 @@ class _Layer:
                 try:
                     sender.send_nowait(packet)
                 except trio.WouldBlock:
-                    self.packets_dropped += 1
+                    self._packets_dropped += 1
 
     def end(self) -> None:
         """Tell all readers that no more will come."""
@@ -275,11 +297,15 @@ class _Layer:
         for sender in self._taps:
             sender.close()
 
-    def statistics(self) -> tuple[int, int]:
-        """Return how many frames wait for readers, and how many frames and packets they have lost."""
-        depth = sum(subscription.depth for subscription in self._subscriptions)
-        lost = sum(subscription.frames_dropped for subscription in self._subscriptions)
-        return depth, lost + self.packets_dropped
+    def read_queues(self) -> Iterator[tuple[str, int, int]]:
+        """Yield name, depth and drops of each kind of queue, all readers together."""
+        waiting = sum(subscription.depth for subscription in self._subscriptions)
+        dropped = sum(subscription.frames_dropped for subscription in self._subscriptions)
+        yield "encoded_frames", waiting, self._frames_dropped + dropped
+        if self._track.kind == "video":
+            yield "frames", self.decoding.waiting, self.decoding.pictures_dropped
+        packets = sum(tap.statistics().current_buffer_used for tap in self._taps)
+        yield "rtp_packets", packets, self._packets_dropped
 
     def _update_wanted(self) -> None:
         wanted = Wanted.NOTHING

@@ -1,6 +1,6 @@
 """A peer's media sections: what it sends and receives in each, and how both follow the negotiation."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import trio
 
@@ -150,6 +150,11 @@ class MediaSections:
                 self._begin_track(core)
             case events.RemoteTrackRemoved(core):
                 self._end_track(core)
+
+    @property
+    def remote_tracks(self) -> Iterable[RemoteTrack]:
+        """The tracks that the remote side sends now."""
+        return self._by_mid.values()
 
     def set_connected(self, connected: bool) -> None:
         """Send what was agreed on, or nothing."""

@@ -9,9 +9,11 @@ import trio
 from triortc.media.encodings import Encoding, Limits
 from triortc.media.local_track import LocalTrack
 from triortc.media.subscription import Subscription
+from triortc.protocol.session.stats_streams import EncoderFigures
 from triortc.protocol.session.transceiver import Transceiver as Core
 
 from .driver import Driver
+from .encoder_meter import EncoderMeter
 from .parameters import EncodingParameters, SendParameters, check_change
 
 
@@ -58,6 +60,7 @@ class Sender:
         self._connected = False
         self._streams: dict[str | None, _Stream] = {}
         self._dropped_before = 0
+        self._meters: dict[str | None, EncoderMeter] = {}
         self.has_sent = False
 
     def set_parameters(self, parameters: SendParameters) -> None:
@@ -108,6 +111,12 @@ class Sender:
         running = (each.subscription.frames_dropped for each in self._streams.values() if each.subscription)
         return self._dropped_before + sum(running)
 
+    def read_encoders(self) -> dict[str | None, EncoderFigures]:
+        """Return what was encoded for this peer, by rid."""
+        return {
+            rid: meter.read(self.track, active=rid in self._streams) for rid, meter in self._meters.items()
+        }
+
     def _wish(self) -> _Wish | None:
         if self.track is None or not self._connected or not self._core.sends:
             return None
@@ -120,11 +129,11 @@ class Sender:
         wanted = {each.rid: _limits_of(each) for each in self._active_encodings()} if wish else {}
         for rid, stream in list(self._streams.items()):
             if rid not in wanted or stream.wish != wish:
-                self._retire(self._streams.pop(rid))
+                self._retire(rid, self._streams.pop(rid))
         for rid, limits in wanted.items():
             assert wish is not None
             if rid in self._streams:
-                self._limit(self._streams[rid], limits)
+                self._limit(rid, self._streams[rid], limits)
             else:
                 stream = self._streams[rid] = _Stream(wish, limits)
                 name = f"rtp.send {self._core.mid}" if rid is None else f"rtp.send {self._core.mid} {rid}"
@@ -137,15 +146,17 @@ class Sender:
             if each.active and (each.rid in agreed if agreed else each.rid is None):
                 yield each
 
-    def _limit(self, stream: _Stream, limits: Limits) -> None:
+    def _limit(self, rid: str | None, stream: _Stream, limits: Limits) -> None:
         if limits != stream.limits:
             stream.limits = limits
             if stream.subscription is not None:
                 stream.wish.track.set_limits(stream.subscription, limits)
+                self._meters[rid].follow(stream.subscription)
 
-    def _retire(self, stream: _Stream) -> None:
+    def _retire(self, rid: str | None, stream: _Stream) -> None:
         stream.scope.cancel()
         if stream.subscription is not None:
+            self._meters[rid].follow(None)
             self._dropped_before += stream.subscription.frames_dropped
 
     async def _send(self, stream: _Stream, rid: str | None) -> None:
@@ -160,6 +171,7 @@ class Sender:
                 return  # the track's block has ended, which is not the peer's end
             # One wake-up, one turn and one or two transmits per frame, until the track ends.
             with subscription as stream.subscription, suppress(trio.EndOfChannel):
+                self._meters.setdefault(rid, EncoderMeter()).follow(subscription)
                 while True:
                     send_frame(mid, rid, await subscription.next_frame())
 

@@ -19,6 +19,7 @@ from triortc.protocol.wire.srtp_profile import SrtpProfile
 from triortc.protocol.wire.timers import earliest
 
 from .certificate import Certificate, HashAlgorithm, fingerprint, strongest_fingerprints
+from .ciphers import CIPHERS
 from .flight import MAX_DATAGRAM, Flight
 from .records import (
     DTLS_1_2,
@@ -42,14 +43,6 @@ RESEND_INTERVAL = 0.05
 """Least seconds between two sendings of the last flight to a peer that asks for it."""
 
 SRTP_EXPORTER = b"EXTRACTOR-dtls_srtp"
-
-CIPHERS = (
-    b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
-    b"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
-    b"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
-    b"ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA"
-)
-"""RFC 8827 §6.5 demands the first; the CBC ones are for old peers."""
 
 _AEAD_OVERHEAD = 37
 _CBC_OVERHEAD = 65
@@ -174,7 +167,7 @@ def _make_context(certificate: Certificate, profiles: Sequence[SrtpProfile]) -> 
     context.set_options(SSL.OP_NO_QUERY_MTU | SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION)
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-    context.set_cipher_list(CIPHERS)
+    context.set_cipher_list(":".join(CIPHERS).encode())
     context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _verify)
     x509, private_key = certificate.load()
     context.use_certificate(x509)
@@ -307,6 +300,11 @@ class DtlsTransport:
     def role(self) -> DtlsRole:
         """Who we are in the handshake."""
         return self._role
+
+    @property
+    def cipher(self) -> str | None:
+        """The cipher suite that was agreed on, by its IANA name; None before ``CONNECTED``."""
+        return CIPHERS.get(self._connection.get_cipher_name() or "")
 
     @property
     def remote_certificate_der(self) -> bytes | None:

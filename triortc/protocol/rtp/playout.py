@@ -7,6 +7,7 @@ behind. :class:`Sequence` leaves nothing out and waits for nothing, for recorder
 
 import enum
 from bisect import bisect_left
+from math import sqrt
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -88,9 +89,13 @@ class Waiting(NamedTuple):
 
 
 class PlayoutStatistics:
-    """Totals, with the names of W3C webrtc-stats; a sample is a tick of the RTP clock."""
+    """Totals, with the names of W3C webrtc-stats; a sample is a tick of the RTP clock.
+
+    ``audio_level`` alone is none: it is that of the last piece of sound, 1 being the loudest there is.
+    """
 
     __slots__ = (
+        "audio_level",
         "concealed_samples",
         "concealment_events",
         "fec_packets_discarded",
@@ -103,11 +108,16 @@ class PlayoutStatistics:
         "packets_discarded",
         "removed_samples_for_acceleration",
         "silent_concealed_samples",
+        "total_audio_energy",
+        "total_samples_duration",
         "total_samples_received",
     )
 
     def __init__(self) -> None:
         self.total_samples_received = 0
+        self.total_samples_duration = 0.0
+        self.total_audio_energy = 0.0
+        self.audio_level = 0.0
         self.concealed_samples = 0
         self.silent_concealed_samples = 0
         self.concealment_events = 0
@@ -120,6 +130,13 @@ class PlayoutStatistics:
         self.jitter_buffer_target_delay = 0.0
         self.jitter_buffer_minimum_delay = 0.0
         self.jitter_buffer_emitted_count = 0
+
+    def add(self, other: "PlayoutStatistics") -> None:
+        """Add the totals of another listener, and take over its level."""
+        level = other.audio_level
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.audio_level = level
 
 
 class _Line:
@@ -142,10 +159,19 @@ class _Line:
         self._concealing = False
         self._strays = 0
 
-    def note_played(self, step: Step, ticks: int) -> None:
-        """Count what became of *step*: so many ticks of sound."""
-        statistics = self.statistics
+    def note_played(self, step: Step, ticks: int, loudness: float = 0.0) -> None:
+        """Count what became of *step*: so many ticks of sound.
+
+        Args:
+          step: what was to be played.
+          ticks: how long it was.
+          loudness: the mean square of its samples, 1 being the loudest there is.
+        """
+        statistics, seconds = self.statistics, ticks / self.clock_rate
         statistics.total_samples_received += ticks
+        statistics.total_samples_duration += seconds
+        statistics.total_audio_energy += loudness * seconds
+        statistics.audio_level = sqrt(loudness)
         if ticks < step.duration:
             statistics.removed_samples_for_acceleration += step.duration - ticks
         else:

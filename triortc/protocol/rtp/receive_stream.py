@@ -3,7 +3,7 @@
 from triortc.protocol.wire.clock import compact_ntp
 from triortc.protocol.wire.serial import add16, distance16, distance32
 
-from .rtcp_reports import ReportBlock
+from .rtcp_reports import ReportBlock, SenderReport
 
 MAX_DROPOUT = 3000
 """A larger step forward is no loss but a restart, if the next packet confirms it."""
@@ -40,6 +40,8 @@ class ReceiveStream:
       rtx_ssrc: the SSRC they come under, or None.
       highest_sequence: extended by the number of wraps; None before the first packet.
       last_packet_time: seconds; None before the first packet.
+      sender_report: the latest of its sender's, and when it came, seconds; or None.
+      sender_reports: how many there were.
       nack_count, pli_count, fir_count: packets sent to ask for something.
       frames_received: whole ones (W3C ``framesReceived``).
       key_frames_received: how many of them were keyframes.
@@ -86,6 +88,8 @@ class ReceiveStream:
         "retransmitted_packets_received",
         "rid",
         "rtx_ssrc",
+        "sender_report",
+        "sender_reports",
         "ssrc",
     )
 
@@ -100,6 +104,8 @@ class ReceiveStream:
         self.payload_type: int | None = None
         self.extension = b""
         self.rtx_ssrc: int | None = None
+        self.sender_report: tuple[SenderReport, float] | None = None
+        self.sender_reports = 0
         self.highest_sequence: int | None = None
         self.last_packet_time: float | None = None
         self._base_sequence = 0
@@ -253,6 +259,12 @@ class ReceiveStream:
         self._last_sr = (compact_ntp(ntp_time), now)
         if rtp_timestamp is not None and ntp_time:
             self._ntp = (ntp_time / (1 << 32), rtp_timestamp)
+
+    def take_sender_report(self, report: SenderReport, now: float) -> None:
+        """Remember what the sender says of the stream, and its place in wall-clock time."""
+        self.note_sender_report(report.ntp_time, now, report.rtp_timestamp)
+        self.sender_report = (report, now)
+        self.sender_reports += 1
 
     def ntp_time(self, timestamp: int) -> float | None:
         """Return the sender's wall clock at a 32-bit *timestamp*, NTP seconds, if it was told."""

@@ -188,6 +188,7 @@ class SendStream:
       nack_count: NACK packets received.
       pli_count: PLI packets received; the owner counts them, and FIR likewise.
       fir_count: FIR packets received.
+      reported_at: when the remote side last reported on it, seconds; None before the first time.
       round_trip_time: the latest, seconds; None before the first.
       total_round_trip_time: the sum of all, seconds.
       round_trip_time_measurements: how many there were.
@@ -269,6 +270,7 @@ class SendStream:
         self.nack_count = 0
         self.pli_count = 0
         self.fir_count = 0
+        self.reported_at: float | None = None
         self.round_trip_time: float | None = None
         self.total_round_trip_time = 0.0
         self.round_trip_time_measurements = 0
@@ -424,6 +426,7 @@ class SendStream:
         """Take in what the viewer says of this stream; a block on another one is ignored."""
         if block.ssrc != self.ssrc:
             return
+        self.reported_at = now
         self.remote_packets_lost = block.packets_lost
         self.remote_fraction_lost = block.fraction_lost / 256
         self.remote_jitter = block.jitter / self.clock_rate

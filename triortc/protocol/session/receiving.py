@@ -397,7 +397,7 @@ class Receiving:
         stream = self.streams.get(report.ssrc)
         repair = self._repairs.get(report.ssrc)
         if stream is not None:
-            stream.note_sender_report(report.ntp_time, now, report.rtp_timestamp)
+            stream.take_sender_report(report, now)
         elif repair is not None:
             repair.stream.note_sender_report(report.ntp_time, now)
 

@@ -1,23 +1,37 @@
-"""A session in figures: frozen objects with the names and units of W3C webrtc-stats."""
+"""A session in figures: frozen objects with the names and units of W3C webrtc-stats.
 
-from collections.abc import Iterator
+Their hierarchy is that of W3C's dictionaries. Times are in seconds, points in time in milliseconds
+since 1970, sizes in bytes. What is not known is None, and missing in the browser's form.
+"""
+
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from functools import cache
+from operator import attrgetter
+from typing import Any, ClassVar
 
-from triortc.protocol.ice.agent import IceRole
-from triortc.protocol.ice.candidate import IceCandidate
-from triortc.protocol.ice.checklist import CandidatePair
-from triortc.protocol.rtp.receive_stream import ReceiveStream
-from triortc.protocol.rtp.send_stream import SendStream
+__all__ = [
+    "AudioSourceStats",
+    "CandidatePairStats",
+    "CandidateStats",
+    "CertificateStats",
+    "CodecStats",
+    "InboundRtpStats",
+    "MediaSourceStats",
+    "OutboundRtpStats",
+    "PeerConnectionStats",
+    "ReceivedRtpStats",
+    "RemoteCandidateStats",
+    "RemoteInboundRtpStats",
+    "RemoteOutboundRtpStats",
+    "RtpStats",
+    "SentRtpStats",
+    "Stats",
+    "TransportStats",
+    "VideoSourceStats",
+]
 
-from .codecs import NegotiatedCodec
-from .session import Session
-from .transceiver import Transceiver
 
-TRANSPORT_ID = "T01"
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stats:
     """One object of a statistics report (W3C ``RTCStats``).
 
@@ -33,52 +47,75 @@ class Stats:
         """Return the browser's dictionary form.
 
         Args:
-          timestamp: milliseconds since 1970.
+          timestamp: of the report, milliseconds since 1970. An object that tells what the remote
+            side has reported has its own: when that came.
         """
-        values: dict[str, object] = {"id": self.id, "type": self.type, "timestamp": timestamp}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name != "id" and value is not None:
-                values[_camel_case(field.name)] = value
-        return values
+        names, read = _members(type(self))  # type: ignore[arg-type]  # mypy takes types for unhashable
+        members = zip(names, read(self), strict=True)
+        known = {name: value for name, value in members if value is not None}
+        return {"timestamp": timestamp, "type": self.type, **known}
 
 
-_SPECIAL_NAMES = {"sdp_fmtp_line": "sdpFmtpLine", "mime_type": "mimeType"}
+@cache
+def _members(form: type[Stats]) -> "tuple[tuple[str, ...], attrgetter[Any]]":
+    """Return the W3C names of a kind of object, and what reads their values."""
+    names = tuple(field.name for field in fields(form))
+    return tuple(map(_camel_case, names)), attrgetter(*names)
 
 
 def _camel_case(name: str) -> str:
-    special = _SPECIAL_NAMES.get(name)
-    if special is not None:
-        return special
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PeerConnectionStats(Stats):
-    """W3C ``RTCPeerConnectionStats``."""
+    """W3C ``RTCPeerConnectionStats``; there are no data channels yet."""
 
     type = "peer-connection"
 
+    data_channels_opened: int = 0
+    data_channels_closed: int = 0
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TransportStats(Stats):
-    """W3C ``RTCTransportStats``; ``srtp_cipher`` as the IANA registry names it."""
+    """W3C ``RTCTransportStats``; ciphers as the IANA registries name them."""
 
     type = "transport"
 
-    dtls_state: str
+    packets_sent: int
+    packets_received: int
+    bytes_sent: int
+    bytes_received: int
     ice_role: str
     ice_state: str
     ice_local_username_fragment: str
+    dtls_state: str
+    dtls_role: str
     selected_candidate_pair_id: str | None
+    selected_candidate_pair_changes: int
+    local_certificate_id: str
+    remote_certificate_id: str | None
+    tls_version: str | None
+    dtls_cipher: str | None
     srtp_cipher: str | None
-    dtls_role: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateStats(Stats):
+    """W3C ``RTCCertificateStats``; self-signed, so that no issuer is named."""
+
+    type = "certificate"
+
+    fingerprint: str
+    fingerprint_algorithm: str
+    base64_certificate: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateStats(Stats):
-    """W3C ``RTCIceCandidateStats``."""
+    """W3C ``RTCIceCandidateStats`` of a candidate of this side."""
 
     type = "local-candidate"
 
@@ -89,18 +126,23 @@ class CandidateStats(Stats):
     candidate_type: str
     priority: int
     foundation: str
+    username_fragment: str | None
+    url: str | None
+    related_address: str | None
+    related_port: int | None
+    tcp_type: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteCandidateStats(CandidateStats):
     """W3C ``RTCIceCandidateStats`` of the remote side."""
 
     type = "remote-candidate"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CandidatePairStats(Stats):
-    """W3C ``RTCIceCandidatePairStats`` of the selected pair; times in seconds."""
+    """W3C ``RTCIceCandidatePairStats``; packets and bytes are those of media and DTLS alone."""
 
     type = "candidate-pair"
 
@@ -109,10 +151,21 @@ class CandidatePairStats(Stats):
     remote_candidate_id: str
     state: str
     nominated: bool
+    packets_sent: int
+    packets_received: int
+    bytes_sent: int
+    bytes_received: int
+    last_packet_received_timestamp: float | None
+    total_round_trip_time: float
     current_round_trip_time: float | None
+    requests_received: int
+    requests_sent: int
+    responses_received: int
+    responses_sent: int
+    consent_requests_sent: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CodecStats(Stats):
     """W3C ``RTCCodecStats``."""
 
@@ -126,199 +179,175 @@ class CodecStats(Stats):
     sdp_fmtp_line: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class OutboundRtpStats(Stats):
-    """W3C ``RTCOutboundRtpStreamStats``."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaSourceStats(Stats):
+    """W3C ``RTCMediaSourceStats``: a track that is sent, before it is encoded."""
+
+    type = "media-source"
+
+    track_identifier: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioSourceStats(MediaSourceStats):
+    """W3C ``RTCAudioSourceStats``; the level is linear, and 1 is the loudest there is."""
+
+    audio_level: float
+    total_audio_energy: float
+    total_samples_duration: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoSourceStats(MediaSourceStats):
+    """W3C ``RTCVideoSourceStats``; pictures that come encoded have no known size."""
+
+    width: int | None
+    height: int | None
+    frames: int
+    frames_per_second: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RtpStats(Stats):
+    """W3C ``RTCRtpStreamStats``."""
+
+    ssrc: int
+    kind: str
+    transport_id: str
+    codec_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentRtpStats(RtpStats):
+    """W3C ``RTCSentRtpStreamStats``."""
+
+    packets_sent: int
+    bytes_sent: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboundRtpStats(SentRtpStats):
+    """W3C ``RTCOutboundRtpStreamStats``.
+
+    An encoder may feed many peers: what is said of it counts from when it began to feed this one.
+    """
 
     type = "outbound-rtp"
 
-    ssrc: int
-    kind: str
     mid: str
-    transport_id: str
-    codec_id: str | None
+    rid: str | None
+    encoding_index: int | None
+    media_source_id: str | None
     remote_id: str | None
     rtx_ssrc: int | None
-    packets_sent: int
-    bytes_sent: int
     header_bytes_sent: int
     retransmitted_packets_sent: int
     retransmitted_bytes_sent: int
+    target_bitrate: float | None
+    frame_width: int | None
+    frame_height: int | None
+    frames_per_second: float | None
     frames_sent: int | None
+    frames_encoded: int | None
     key_frames_encoded: int | None
+    total_encode_time: float | None
+    encoder_implementation: str | None
+    quality_limitation_reason: str | None
     nack_count: int
-    pli_count: int
-    fir_count: int
+    fir_count: int | None
+    pli_count: int | None
     active: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteInboundRtpStats(Stats):
-    """W3C ``RTCRemoteInboundRtpStreamStats``: our stream, as the remote side reports it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteOutboundRtpStats(SentRtpStats):
+    """W3C ``RTCRemoteOutboundRtpStreamStats``: what the sender says of a stream that comes.
+
+    Attributes:
+      timestamp: when its last report came, milliseconds since 1970.
+    """
+
+    type = "remote-outbound-rtp"
+
+    timestamp: float
+    local_id: str
+    remote_timestamp: float
+    reports_sent: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedRtpStats(RtpStats):
+    """W3C ``RTCReceivedRtpStreamStats``."""
+
+    packets_lost: int
+    jitter: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteInboundRtpStats(ReceivedRtpStats):
+    """W3C ``RTCRemoteInboundRtpStreamStats``: our stream, as the remote side reports it.
+
+    Attributes:
+      timestamp: when its last report came, milliseconds since 1970.
+    """
 
     type = "remote-inbound-rtp"
 
-    ssrc: int
-    kind: str
-    transport_id: str
+    timestamp: float
     local_id: str
-    packets_lost: int
     fraction_lost: float
-    jitter: float
     round_trip_time: float | None
     total_round_trip_time: float
     round_trip_time_measurements: int
 
 
-@dataclass(frozen=True, slots=True)
-class InboundRtpStats(Stats):
-    """W3C ``RTCInboundRtpStreamStats``, as far as packets are counted."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundRtpStats(ReceivedRtpStats):
+    """W3C ``RTCInboundRtpStreamStats``.
+
+    Nothing is decoded unless somebody asks, and then for each reader: what is said of decoding
+    and playing is the sum over all readers there were. What speaks of pictures is None of sound,
+    and the other way round.
+    """
 
     type = "inbound-rtp"
 
-    ssrc: int
-    transport_id: str
+    track_identifier: str
+    mid: str
+    remote_id: str | None
+    rtx_ssrc: int | None
     packets_received: int
     bytes_received: int
-    packets_lost: int
-    jitter: float
-
-
-def gather_stats(session: Session) -> tuple[Stats, ...]:
-    """Return all that is known of a session now."""
-    return tuple(_gather(session))
-
-
-def _gather(session: Session) -> Iterator[Stats]:
-    yield PeerConnectionStats("P")
-    yield _transport(session)
-    pair = session.ice.selected_pair
-    if pair is not None:
-        yield from _candidate_pair(pair)
-    for transceiver in session.transceivers:
-        stream = session.media.send_streams.get((transceiver.mid or "", None))
-        if stream is not None:
-            yield from _outbound(transceiver, stream)
-    for received in session.media.receive_streams.values():
-        yield _inbound(received)
-
-
-def _transport(session: Session) -> TransportStats:
-    ice, dtls = session.ice, session.dtls
-    return TransportStats(
-        TRANSPORT_ID,
-        dtls_state="new" if dtls is None else dtls.state.value,
-        ice_role="controlling" if ice.role is IceRole.CONTROLLING else "controlled",
-        ice_state=ice.state.value,
-        ice_local_username_fragment=ice.local_parameters.ufrag,
-        selected_candidate_pair_id=None if ice.selected_pair is None else _pair_id(ice.selected_pair),
-        srtp_cipher=None if session.media.profile is None else session.media.profile.name,
-        dtls_role=None if dtls is None else dtls.role.name.lower(),
-    )
-
-
-def _candidate_id(letter: str, candidate: IceCandidate) -> str:
-    return f"{letter}{candidate.foundation}-{candidate.address}-{candidate.port}"
-
-
-def _pair_id(pair: CandidatePair) -> str:
-    local, remote = _candidate_id("L", pair.local_candidate), _candidate_id("R", pair.remote_candidate)
-    return f"CP{local}_{remote}"
-
-
-def _candidate_pair(pair: CandidatePair) -> Iterator[Stats]:
-    local, remote = pair.local_candidate, pair.remote_candidate
-    yield _candidate(CandidateStats, _candidate_id("L", local), local)
-    yield _candidate(RemoteCandidateStats, _candidate_id("R", remote), remote)
-    yield CandidatePairStats(
-        _pair_id(pair),
-        transport_id=TRANSPORT_ID,
-        local_candidate_id=_candidate_id("L", local),
-        remote_candidate_id=_candidate_id("R", remote),
-        state="succeeded",
-        nominated=True,
-        current_round_trip_time=pair.rtt,
-    )
-
-
-def _candidate(form: type[CandidateStats], id: str, candidate: IceCandidate) -> CandidateStats:
-    return form(
-        id,
-        transport_id=TRANSPORT_ID,
-        address=candidate.address,
-        port=candidate.port,
-        protocol=candidate.transport,
-        candidate_type=candidate.type,
-        priority=candidate.priority,
-        foundation=candidate.foundation,
-    )
-
-
-def _codec(codec: NegotiatedCodec) -> CodecStats:
-    capability = codec.capability
-    line = ";".join(name if value is None else f"{name}={value}" for name, value in codec.parameters)
-    return CodecStats(
-        f"COT01_{codec.payload_type}",
-        transport_id=TRANSPORT_ID,
-        payload_type=codec.payload_type,
-        mime_type=f"{capability.kind}/{capability.name}",
-        clock_rate=capability.clock_rate,
-        channels=capability.channels,
-        sdp_fmtp_line=line or None,
-    )
-
-
-def _outbound(transceiver: Transceiver, stream: SendStream) -> Iterator[Stats]:
-    video = transceiver.kind == "video"
-    codec = _codec(transceiver.codecs[0]) if transceiver.codecs else None
-    if codec is not None:
-        yield codec
-    local_id, remote_id = f"OT01{stream.ssrc}", f"RI{stream.ssrc}"
-    reported = stream.round_trip_time_measurements > 0 or stream.remote_packets_lost != 0
-    yield OutboundRtpStats(
-        local_id,
-        ssrc=stream.ssrc,
-        kind=transceiver.kind,
-        mid=stream.mid,
-        transport_id=TRANSPORT_ID,
-        codec_id=None if codec is None else codec.id,
-        remote_id=remote_id if reported else None,
-        rtx_ssrc=stream.rtx_ssrc,
-        packets_sent=stream.packets_sent,
-        bytes_sent=stream.bytes_sent,
-        header_bytes_sent=stream.header_bytes_sent,
-        retransmitted_packets_sent=stream.retransmitted_packets_sent,
-        retransmitted_bytes_sent=stream.retransmitted_bytes_sent,
-        frames_sent=stream.frames_sent if video else None,
-        key_frames_encoded=stream.key_frames_sent if video else None,
-        nack_count=stream.nack_count,
-        pli_count=stream.pli_count,
-        fir_count=stream.fir_count,
-        active=transceiver.sends,
-    )
-    if reported:
-        yield RemoteInboundRtpStats(
-            remote_id,
-            ssrc=stream.ssrc,
-            kind=transceiver.kind,
-            transport_id=TRANSPORT_ID,
-            local_id=local_id,
-            packets_lost=stream.remote_packets_lost,
-            fraction_lost=stream.remote_fraction_lost,
-            jitter=stream.remote_jitter,
-            round_trip_time=stream.round_trip_time,
-            total_round_trip_time=stream.total_round_trip_time,
-            round_trip_time_measurements=stream.round_trip_time_measurements,
-        )
-
-
-def _inbound(stream: ReceiveStream) -> InboundRtpStats:
-    return InboundRtpStats(
-        f"IT01{stream.ssrc}",
-        ssrc=stream.ssrc,
-        transport_id=TRANSPORT_ID,
-        packets_received=stream.packets_received,
-        bytes_received=stream.bytes_received,
-        packets_lost=stream.packets_lost,
-        jitter=stream.jitter,
-    )
+    header_bytes_received: int
+    last_packet_received_timestamp: float | None
+    packets_discarded: int
+    retransmitted_packets_received: int
+    retransmitted_bytes_received: int
+    nack_count: int
+    fir_count: int | None = None
+    pli_count: int | None = None
+    jitter_buffer_delay: float
+    jitter_buffer_target_delay: float
+    jitter_buffer_minimum_delay: float
+    jitter_buffer_emitted_count: int
+    frames_received: int | None = None
+    frames_decoded: int | None = None
+    key_frames_decoded: int | None = None
+    frames_dropped: int | None = None
+    frame_width: int | None = None
+    frame_height: int | None = None
+    frames_per_second: float | None = None
+    total_decode_time: float | None = None
+    decoder_implementation: str | None = None
+    total_samples_received: int | None = None
+    concealed_samples: int | None = None
+    silent_concealed_samples: int | None = None
+    concealment_events: int | None = None
+    inserted_samples_for_deceleration: int | None = None
+    removed_samples_for_acceleration: int | None = None
+    fec_packets_received: int | None = None
+    fec_packets_discarded: int | None = None
+    audio_level: float | None = None
+    total_audio_energy: float | None = None
+    total_samples_duration: float | None = None

@@ -20,6 +20,13 @@ class SrtpProfile(enum.Enum):
         return "SRTP_AES128_CM_SHA1_80"
 
     @property
+    def iana_name(self) -> str:
+        """The profile's name in the registry of DTLS-SRTP protection profiles."""
+        if self is SrtpProfile.AEAD_AES_128_GCM:
+            return "SRTP_AEAD_AES_128_GCM"
+        return "SRTP_AES128_CM_HMAC_SHA1_80"
+
+    @property
     def key_length(self) -> int:
         """Length of the master key, in bytes."""
         return 16
