@@ -167,14 +167,15 @@ def _serve(
     if not find_extensions(media, {RID_URI}):
         return plan  # without RIDs in the packets nobody can tell the encodings apart
     wanted = {rid.id for rid in read_rids(media, "recv")}
+    several = direction.sends and len(transceiver.send_rids) > 1
+    send = tuple(rid for rid in transceiver.send_rids if several and rid in wanted)
     numbers = [codec.payload_type for codec in codecs]
-    send = tuple(rid for rid in transceiver.send_rids if rid in wanted) if direction.sends else ()
     receive = answer_rids(read_rids(media, "send"), numbers) if direction.receives else ()
-    if len(send) < 2 and not receive:
+    if not send and not receive:
         return plan
     return replace(
         plan,
         extensions=find_extensions(media, {MID_URI, *SIMULCAST_URIS}),
-        send_rids=send if len(send) > 1 else (),
+        send_rids=send,
         receive_rids=receive,
     )

@@ -156,7 +156,7 @@ def _read_section(plan: SectionPlan, media: MediaDescription, bundle: set[str | 
         codecs=codecs,
         direction=direction if codecs else Direction.INACTIVE,
         extensions=extensions,
-        send_rids=send if len(send) > 1 else (),
+        send_rids=send,
         receive_rids=tuple(rid for rid in plan.receive_rids if rid.id in sent),
     )
 
