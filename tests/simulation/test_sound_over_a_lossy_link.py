@@ -24,7 +24,7 @@ def ordered(arrivals: Iterable[Arrival]) -> list[Arrival]:
             order.handle_timeout(deadline)
             handed_on += [Arrival(deadline, frame) for frame in frames]
             frames.clear()
-        order.put(packet.timestamp // TICKS, packet.timestamp, False, 111, packet.payloads[0], time)
+        order.put(packet.timestamp // TICKS, packet.timestamp, False, 111, packet.payloads, time)
         handed_on += [Arrival(time, frame) for frame in frames]
         frames.clear()
     return handed_on
