@@ -21,7 +21,6 @@ def make_call(seed: int = 0, *kinds: str, **line: float) -> SessionPair:
 
 def add_media(pair: SessionPair, kind: str) -> None:
     pair.alice.add_transceiver(kind, Direction.SENDONLY, default_capabilities(kind))
-    pair.bob.add_transceiver(kind, Direction.RECVONLY, default_capabilities(kind))
 
 
 def connect(seed: int = 0, *kinds: str, **line: float) -> SessionPair:
