@@ -6,6 +6,7 @@ import av
 import numpy as np
 import pytest
 from media_clips import Viewer
+from support.leaks import Snapshot, wait_nothing_left
 
 from triortc.media.encoder import Stage
 from triortc.media.encodings import G722, PCMA, PCMU, AudioEncoding, Opus
@@ -105,3 +106,12 @@ def test_opus_follows_another_bitrate() -> None:
 def test_mono_and_speech_are_options_of_opus() -> None:
     packets = encode_sound(Opus(24_000, stereo=False, application="voip"), [tone(0, 9600)])
     assert all(packet.payloads[0][0] & 4 == 0 for packet in packets), "the TOC says mono (RFC 6716 §3.1)"
+
+
+def test_a_closed_encoder_has_no_threads_though_it_is_remembered() -> None:
+    before = Snapshot.take()
+    encoder = Opus().open_encoder(framerate=30)
+    encoder.encode(tone(0, 960), keyframe=False)
+    encoder.close()
+    assert wait_nothing_left(before, seconds=2) == []
+    assert encoder is not None

@@ -58,6 +58,7 @@ class AudioEncoder:
         self._gate = gate
         self._bitrate = encoding.bitrate
         self._context: av.AudioCodecContext | None = None
+        self._resampler: av.AudioResampler | None = None
         self._form: tuple[str, str, int] | None = None
 
     def encode(self, raw: Raw, *, keyframe: bool) -> list[Coded]:
@@ -67,14 +68,14 @@ class AudioEncoder:
           MediaError: when the encoder fails.
         """
         sound = cast(av.AudioFrame, raw.frame)
-        self._adapt(sound)
+        resampler = self._adapt(sound)
         self._clock.note_input(raw.timestamp, raw.time, sound.samples / sound.sample_rate)
         with media_errors(f"encode {self._encoding.name}"):
             if self._context is None:
                 self._context = self._open()
             return [
                 Coded(*stamped, keyframe=True)
-                for piece in self._resampler.resample(sound)
+                for piece in resampler.resample(sound)
                 for stamped in self._encode(self._context, piece)
             ]
 
@@ -96,6 +97,7 @@ class AudioEncoder:
     def close(self) -> None:
         """Free the encoder."""
         self._context = None
+        self._resampler = None  # it has threads
 
     def _open(self) -> av.AudioCodecContext:
         context = av.CodecContext.create(self._encoding.encoder, "w")
@@ -107,14 +109,15 @@ class AudioEncoder:
         context.open()
         return context
 
-    def _adapt(self, sound: av.AudioFrame) -> None:
-        """Begin anew for sound of another form; of the old one, up to 20 ms are lost."""
+    def _adapt(self, sound: av.AudioFrame) -> av.AudioResampler:
+        """Return what brings *sound* into form, a new one when it had another; up to 20 ms are lost then."""
         form = sound.format.name, sound.layout.name, sound.sample_rate
-        if form != self._form:
+        if self._resampler is None or form != self._form:
             self._form = form
             samples = self._rate // PACKETS_PER_SECOND
             self._resampler = av.AudioResampler("s16", self._layout, self._rate, samples)
             self._clock = SampleClock(self._encoding.clock_rate)
+        return self._resampler
 
 
 class SilenceGate:
