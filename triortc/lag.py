@@ -83,6 +83,10 @@ class LoopWatch(trio.abc.Instrument):
         self._worst: list[SlowStep] = []
         self._logged: dict[str, float] = {}
 
+    def before_run(self) -> None:
+        """Be known to the run. For trio."""
+        _installed.set(self)
+
     def statistics(self) -> LoopStatistics:
         """Return what was seen so far."""
         return LoopStatistics(self._steps, self._busy, self._slow, self._held, tuple(self._worst))
@@ -138,11 +142,21 @@ async def open_loop_watch(*, limit: float = HELD) -> AsyncIterator[LoopWatch]:
     """
     watch = LoopWatch(limit=limit)
     trio.lowlevel.add_instrument(watch)
+    before = _installed.set(watch)
     try:
         await trio.lowlevel.checkpoint()
         yield watch
     finally:
         trio.lowlevel.remove_instrument(watch)
+        _installed.reset(before)
+
+
+_installed: "trio.lowlevel.RunVar[LoopWatch | None]" = trio.lowlevel.RunVar("triortc loop watch", None)
+
+
+def installed_loop_watch() -> LoopWatch | None:
+    """Return the watch that this run has, the latest of several, or None."""
+    return _installed.get()
 
 
 def _place(task: trio.lowlevel.Task) -> str:

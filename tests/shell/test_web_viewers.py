@@ -1,8 +1,11 @@
 import logging
+import time
 
 import pytest
 import trio
 from web_fakes import open_web, watch
+
+from triortc.lag import open_loop_watch
 
 
 async def test_a_crashed_viewer_is_counted_and_the_others_never_notice(
@@ -55,11 +58,26 @@ async def test_stats_tell_of_each_viewer_and_forget_who_has_gone(autojump_clock:
         assert first["state"] == "connecting"
         assert first["age"] == pytest.approx(3.1)
         assert first["stats"]["T"]["bytesSent"] == 7
+        assert first["queues"] == {"dtls-srtp": {"depth": 1, "drops": 2}}
+        assert first["counters"] == {"unknown": 3}
         assert location.removeprefix("/whep/") not in response.text
         web.peers[0].end()
         await trio.testing.wait_all_tasks_blocked()
         stats = (await client.get("/stats")).json()
         assert [viewer["number"] for viewer in stats["viewers"]] == [2]
+
+
+async def test_stats_name_the_tasks_that_held_the_loop_where_a_watch_is_installed(
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    async with open_web() as web, web.client() as client, open_loop_watch():
+        time.sleep(0.01)  # noqa: ASYNC251  (that is the point)
+        await trio.lowlevel.checkpoint()
+        loop = (await client.get("/stats")).json()["loop"]
+        assert loop["steps"] > 0
+        assert loop["slowSteps"] >= 1
+        assert loop["worst"][0]["seconds"] >= 0.01
+        assert set(loop["worst"][0]) == {"task", "seconds", "where", "age"}
 
 
 async def test_cancelling_the_server_ends_every_viewer(autojump_clock: trio.abc.Clock) -> None:

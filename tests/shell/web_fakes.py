@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import trio
 
 from triortc.access import Access
 from triortc.isolation import Isolation
+from triortc.peer.statistics import QueueStatistics
 from triortc.protocol.ice.candidate import IceCandidate
 from triortc.protocol.sdp.description import SessionDescription
 from triortc.protocol.session.events import ConnectionState
@@ -50,6 +51,9 @@ BASE = "http://127.0.0.1:8080"
 
 
 class FakeStatistics:
+    queues = (QueueStatistics("dtls-srtp", 1, 2),)
+    counters: ClassVar = {"unknown": 3}
+
     def as_w3c(self) -> dict[str, Any]:
         return {"T": {"type": "transport", "id": "T", "bytesSent": 7}}
 

@@ -11,6 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from triortc.lag import installed_loop_watch
+
 from .viewers import Viewer, Viewers
 
 if TYPE_CHECKING:
@@ -56,7 +58,9 @@ class LoopLag:
 class Stats:
     """The resource ``/stats``.
 
-    Names are in camel case, and sizes and times in bytes and seconds, as in W3C statistics.
+    Names are in camel case, and sizes and times in bytes and seconds, as in W3C statistics. Of the
+    loop it tells how late it is, and which tasks held it if a :class:`triortc.LoopWatch` is
+    installed: a watch costs a microsecond for each step of each viewer's tasks, so none is by itself.
     """
 
     def __init__(self, viewers: Viewers, tracks: Sequence["LocalTrack"], lag: LoopLag) -> None:
@@ -95,8 +99,27 @@ class Stats:
                 "viewersServed": self._viewers.served,
                 "viewersCrashed": self._viewers.isolation.failures,
             },
-            "loop": self._lag.report(),
+            "loop": {**self._lag.report(), **describe_watch()},
         }
+
+
+def describe_watch() -> dict[str, Any]:
+    """Return what the instrument of this run has seen; nothing if there is none."""
+    watch = installed_loop_watch()
+    if watch is None:
+        return {}
+    seen, now = watch.statistics(), trio.current_time()
+    worst = [
+        {"task": step.task, "seconds": step.seconds, "where": step.where, "age": now - step.time}
+        for step in seen.worst
+    ]
+    return {
+        "steps": seen.steps,
+        "busy": seen.busy,
+        "slowSteps": seen.slow_steps,
+        "heldSteps": seen.held_steps,
+        "worst": worst,
+    }
 
 
 def describe_renditions(tracks: Iterable["LocalTrack"]) -> Iterator[dict[str, Any]]:
@@ -115,9 +138,12 @@ def _camel(name: str) -> str:
 
 
 def _describe_viewer(viewer: Viewer) -> dict[str, Any]:
+    statistics = viewer.peer.statistics()
     return {
         "number": viewer.number,
         "state": viewer.peer.connection_state.value,
         "age": trio.current_time() - viewer.since,
-        "stats": viewer.peer.statistics().as_w3c(),
+        "stats": statistics.as_w3c(),
+        "queues": {queue.name: {"depth": queue.depth, "drops": queue.drops} for queue in statistics.queues},
+        "counters": dict(statistics.counters),
     }

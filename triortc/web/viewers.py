@@ -1,7 +1,7 @@
 """Who is watching: each viewer a peer in a nursery of the server's own, isolated from the others."""
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,6 +15,7 @@ from triortc.protocol.wire.errors import NoCommonCodec
 
 if TYPE_CHECKING:
     from triortc.media.local_track import LocalTrack
+    from triortc.peer.statistics import QueueStatistics
 
 GATHERING_LIMIT = 0.5
 """Seconds that an answer may wait for the server's candidates."""
@@ -28,7 +29,17 @@ class TooManyViewers(Exception):
 
 
 class ViewerStatistics(Protocol):
-    """What a viewer's peer tells of itself."""
+    """What a viewer's peer tells of itself; see :class:`triortc.PeerStatistics`."""
+
+    @property
+    def queues(self) -> "Sequence[QueueStatistics]":
+        """Its queues."""
+        ...
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """What it has dropped, by cause."""
+        ...
 
     def as_w3c(self) -> dict[str, Any]:
         """Return a W3C statistics report."""

@@ -149,7 +149,7 @@ def _describe_candidate(
         priority=candidate.priority,
         foundation=candidate.foundation,
         username_fragment=fragment,
-        url=candidate.url,
+        url=None if form is RemoteCandidateStats else candidate.url,  # the remote's server is its own affair
         related_address=candidate.related_address,
         related_port=candidate.related_port,
         tcp_type=candidate.tcp_type,
