@@ -117,6 +117,11 @@ def test_every_public_name_says_what_it_means(name: str) -> None:
         assert not docstring.startswith(f"{name}("), "that is the signature which dataclasses write"
 
 
+def test_every_public_name_is_written_out_for_type_checkers_and_has_a_home() -> None:
+    # A computed __all__ means nothing to pyright, which would then take every import for an export.
+    assert sorted(triortc.__all__) == sorted([*triortc._HOME_OF, "__version__"])
+
+
 def test_importing_triortc_loads_neither_ffmpeg_nor_the_web_stack() -> None:
     heavy = [
         "aioice",

@@ -25,7 +25,7 @@ LOG_INTERVAL: Final = 10.0
 MAX_NAMES: Final = 100
 """Tasks that the log tells apart in that time."""
 
-logger = logging.getLogger("triortc.lag")
+logger: Final = logging.getLogger("triortc.lag")
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ class AvDecoder:
     def __init__(self, name: str, rate: int, channels: int) -> None:
         self.rate = rate
         self.channels = channels
-        self.corrupt = 0
+        self.corrupt: int = 0
         self._concealer = Concealer(rate, channels)
         with media_errors(f"decode {name}"):
             context = cast(AudioCodecContext, av.CodecContext.create(name, "r"))

@@ -38,7 +38,7 @@ class AudioFrames(RunBound, ABC):
 
     def __init__(self, performer: "Performer") -> None:
         super().__init__()
-        self.statistics = PlayoutStatistics()
+        self.statistics: PlayoutStatistics = PlayoutStatistics()
         self._performer = performer
         self._ready: deque[AudioFrame] = deque()
         self._busy = False

@@ -20,7 +20,7 @@ class Backlog(Generic[EntryT]):
     """
 
     def __init__(self) -> None:
-        self.bytes = 0
+        self.bytes: int = 0
         self._entries: list[EntryT] = []
         self._since = 0.0
         self._closed = False

@@ -115,8 +115,10 @@ class ThreadedReader:
         self._reader = reader
         self._limiter = limiter
         self._name = name
-        self.kinds, self.live = reader.kinds, reader.live
-        self.framerate, self.encodings = reader.framerate, reader.encodings
+        self.kinds: tuple[Kind, ...] = reader.kinds
+        self.live: bool = reader.live
+        self.framerate: float = reader.framerate
+        self.encodings: Mapping[Kind, Encoding] = reader.encodings
 
     async def run(self, delivery: Delivery) -> None:
         """Read until the source ends, then end its tracks."""

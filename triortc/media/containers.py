@@ -102,7 +102,7 @@ class Decoder:
         self._is_video = stream.type == "video"
         self._held: deque[AnyPacket] = deque()
         self._gap = False
-        self.damaged = 0
+        self.damaged: int = 0
 
     def decode(self, packet: AnyPacket) -> list[RawFrame]:
         """Return the frames that *packet* completes; an empty one flushes the decoder."""

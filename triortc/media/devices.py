@@ -98,7 +98,7 @@ class DeviceReader:
             raise MediaError(f"cannot {what}: the device gives no {kind}")
         self._stream = stream
         self.kinds: tuple[Kind, ...] = (kind,)
-        self.framerate = float(stream.average_rate or 30) if kind == "video" else 0.0
+        self.framerate: float = float(stream.average_rate or 30) if kind == "video" else 0.0
         self._decoder = Decoder(stream)
         self._packets = read_packets(container, [stream], self._what)
         self._frames: deque[RawFrame] = deque()

@@ -92,7 +92,7 @@ class Stage:
         self._rates = encoding.clock_rate, clock_rate or encoding.clock_rate
         self._bitrate = encoding.bitrate
         self.size: tuple[int, int] | None = None
-        self.energy = 0.0
+        self.energy: float = 0.0
 
     def encode(
         self, raw: Raw, *, keyframe: bool = False, bitrate: int | None = None

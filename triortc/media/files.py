@@ -105,7 +105,7 @@ class FileReader:
             raise MediaError(f"cannot open {path}: there is neither video nor audio in it")
         self.kinds: tuple[Kind, ...] = tuple(self._streams)
         video = self._streams.get("video")
-        self.framerate = float((video and video.average_rate) or 30)
+        self.framerate: float = float((video and video.average_rate) or 30)
         self.encodings: Mapping[Kind, Encoding] = {}
         if not transcode:
             self.encodings = {kind: _encoding_of(stream, path) for kind, stream in self._streams.items()}

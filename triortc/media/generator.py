@@ -121,7 +121,7 @@ class Generating:
     """A generator at work, in the task that calls :meth:`run`."""
 
     live = True
-    framerate = 30.0
+    framerate: float = 30.0
     encodings: Mapping[Kind, Encoding] = {}
 
     def __init__(self, source: GeneratorSource) -> None:

@@ -34,9 +34,10 @@ class Inbox:
         capacity = (1 if kind == "video" else 10) if live else 2
         # Channels 1 (live video: 1, LATEST, which is DROP_OLDEST with room for one),
         # 1a (live audio: 10, DROP_OLDEST) and 1f (file: 2, BLOCK the reader).
+        self.frames: trio.MemoryReceiveChannel[Raw]
         self._send, self.frames = trio.open_memory_channel[Raw](capacity)
         self._live = live
-        self.drops = 0
+        self.drops: int = 0
 
     @property
     def depth(self) -> int:

@@ -64,8 +64,8 @@ class LocalTrack(RunBound):
     ) -> None:
         super().__init__()
         self.kind = kind
-        self.id = str(uuid.uuid4())
-        self.encodings = tuple(encodings)
+        self.id: str = str(uuid.uuid4())
+        self.encodings: tuple[Encoding, ...] = tuple(encodings)
         self._source = SourceMeter()
         self._renditions = Renditions(
             self.encodings, nursery=nursery, live=live, framerate=framerate, source=self._source

@@ -95,7 +95,7 @@ class RecordedFile:
 
     def __init__(self, path: Path, format: RecordingFormat) -> None:
         self.path = path
-        self.bytes = 0
+        self.bytes: int = 0
         self._format = format
         self._inlets: list[Inlet] = []
         self._held: dict[int, AnyPacket] = {}

@@ -32,7 +32,7 @@ class Media(RunBound):
 
     def __init__(self, tracks: Iterable[LocalTrack]) -> None:
         super().__init__()
-        self.tracks = tuple(tracks)
+        self.tracks: tuple[LocalTrack, ...] = tuple(tracks)
 
     def __repr__(self) -> str:
         return f"<Media {' '.join(map(repr, self.tracks))}>"

@@ -81,7 +81,7 @@ class LibopusDecoder:
         if error.value != _OK or not self._state:
             raise MediaError(f"cannot decode Opus: libopus says error {error.value}")
         self._buffer = np.zeros((MAX_OPUS_DURATION, CHANNELS), np.int16)
-        self.corrupt = 0
+        self.corrupt: int = 0
 
     def decode(self, packet: bytes) -> Sound:
         """Return the sound of a packet; of a broken one, none."""

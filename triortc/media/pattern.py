@@ -228,7 +228,7 @@ class PatternReader:
 
     def __init__(self, pattern: TestPattern) -> None:
         self.kinds: tuple[Kind, ...] = ("video",) if pattern.tone is None else ("video", "audio")
-        self.framerate = float(pattern.framerate)
+        self.framerate: float = float(pattern.framerate)
         self._card = Card(*pattern.size, pattern.grain)
         self._tone = None if pattern.tone is None else Tone(pattern.tone)
         self._number = 0

@@ -43,7 +43,7 @@ class PushSource(RunBound):
     def __init__(self, kind: Kind) -> None:
         super().__init__()
         self.kind: Kind = kind
-        self.frames_dropped = 0
+        self.frames_dropped: int = 0
         self._clock = trio.lowlevel.current_clock()
         self._lock = threading.Lock()  # for all below; never held while anything waits
         self._frames: deque[Pushed] = deque(maxlen=CAPACITY[kind])
@@ -127,7 +127,7 @@ class PushReader:
     """Takes what is pushed, for one ``open_media`` block."""
 
     live = True
-    framerate = 30.0
+    framerate: float = 30.0
     encodings: Mapping[Kind, Encoding] = {}
 
     def __init__(self, source: PushSource) -> None:

@@ -29,12 +29,13 @@ class RecordedTrack:
         self.id = id
         self.codec: str | None = None
         self.path: Path | None = None
-        self.frames = self.bytes = self.frames_skipped = self.frames_dropped = 0
-        self.keyframe_wanted = False
+        self.frames = self.bytes = self.frames_dropped = 0
+        self.frames_skipped: int = 0
+        self.keyframe_wanted: bool = False
         # For the worker alone.
-        self.clock = TrackClock(kind)
-        self.latest = 0.0
-        self.awaits_keyframe = True
+        self.clock: TrackClock = TrackClock(kind)
+        self.latest: float = 0.0
+        self.awaits_keyframe: bool = True
         self.remote = False
 
     @property

@@ -59,8 +59,9 @@ class Part:
 
     def __init__(self, path: Path, format: RecordingFormat, alignment: Alignment) -> None:
         self.path = path
-        self.origin = self.duration = 0.0
-        self.started = False
+        self.origin: float = 0.0
+        self.duration: float = 0.0
+        self.started: bool = False
         self._format = format
         self._alignment = alignment
         self._members: dict[RecordedTrack, Member] = {}

@@ -44,8 +44,8 @@ class Speaker(RunBound):
 
     def __init__(self, loudspeaker: "Loudspeaker", limiter: trio.CapacityLimiter) -> None:
         super().__init__()
-        self.seconds_played = 0.0
-        self.underruns = 0
+        self.seconds_played: float = 0.0
+        self.underruns: int = 0
         self._loudspeaker = loudspeaker
         self._limiter = limiter
         self._until = float("-inf")

@@ -63,14 +63,14 @@ class Subscription(RunBound, ABC):
 
     def __init__(self, publisher: Publisher, capacity: int) -> None:
         super().__init__()
-        self.publisher = publisher
+        self.publisher: Publisher = publisher
         self._capacity = capacity
         self._frames: deque[EncodedFrame] = deque()
         self._reader: trio.lowlevel.Task | None = None
         self._open = False
         self._ended = False
-        self.frames_dropped = 0
-        self.overflows = 0
+        self.frames_dropped: int = 0
+        self.overflows: int = 0
 
     def __enter__(self) -> Self:
         self._check_run()
@@ -153,6 +153,13 @@ class Subscription(RunBound, ABC):
             self._reader = None
             trio.lowlevel.reschedule(reader, outcome.Value(frame))
 
+    def _note_drop(self) -> None:
+        self.frames_dropped += 1
+
+    def _note_overflow(self, dropped: int) -> None:
+        self.overflows += 1
+        self.frames_dropped += dropped
+
     def _turn_away(self, error: Exception) -> None:
         """Let the reader that waits for a frame have none."""
         if self._reader is not None:
@@ -172,8 +179,7 @@ class AudioSubscription(Subscription):
         """Queue *frame*; the oldest one makes room."""
         if len(self._frames) == self._capacity:
             self._frames.popleft()
-            self.frames_dropped += 1
-            self.overflows += 1
+            self._note_overflow(1)
         self._push(frame)
 
     def request_keyframe(self) -> None:
@@ -230,14 +236,14 @@ class VideoSubscription(Subscription):
 
     def _do_without(self, frame: EncodedFrame) -> None:
         if self.overflows:  # before the first keyframe nothing is lost
-            self.frames_dropped += 1
+            self._note_drop()
         if self._request_at is not None and frame.time >= self._request_at:
             self._request_at = None
             self.publisher.request_keyframe()
 
     def _overflow(self, frame: EncodedFrame) -> None:
         self._flush()
-        self.frames_dropped += 1
+        self._note_drop()
         behaved = frame.time - self._last_overflow > GOOD_BEHAVIOUR
         self._backoff = FIRST_BACKOFF if behaved else min(2 * self._backoff, LAST_BACKOFF)
         self._last_overflow = frame.time
@@ -245,6 +251,5 @@ class VideoSubscription(Subscription):
         self._needs_keyframe = True
 
     def _flush(self) -> None:
-        self.overflows += 1
-        self.frames_dropped += len(self._frames)
+        self._note_overflow(len(self._frames))
         self._frames.clear()

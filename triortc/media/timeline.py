@@ -26,7 +26,7 @@ class Timeline:
     """
 
     def __init__(self) -> None:
-        self.offset = float("-inf")
+        self.offset: float = float("-inf")
 
     def place_live(self, seconds: float, now: float) -> float:
         """Return when a frame was captured that arrives at *now*.

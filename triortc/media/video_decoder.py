@@ -46,8 +46,8 @@ class VideoDecoder:
     def __init__(self, *, format: str | None = None, statistics: VideoStatistics | None = None) -> None:
         if format is not None:
             check_pixel_format(format)
-        self.statistics = statistics or VideoStatistics()
-        self.needs_keyframe = True
+        self.statistics: VideoStatistics = statistics or VideoStatistics()
+        self.needs_keyframe: bool = True
         self._format = format
         self._reformatter = VideoReformatter()
         self._codec = ""

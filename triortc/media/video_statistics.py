@@ -30,9 +30,14 @@ class VideoStatistics:
     )
 
     def __init__(self) -> None:
-        self.frames_decoded = self.key_frames_decoded = self.frames_dropped = self.frames_corrupt = 0
-        self.pictures_dropped = self.frame_width = self.frame_height = 0
-        self.total_decode_time = 0.0
+        self.frames_decoded: int = 0
+        self.key_frames_decoded: int = 0
+        self.frames_dropped: int = 0
+        self.pictures_dropped: int = 0
+        self.frames_corrupt: int = 0
+        self.frame_width: int = 0
+        self.frame_height: int = 0
+        self.total_decode_time: float = 0.0
         self.decoder_implementation: str | None = None
 
     def add(self, other: "VideoStatistics") -> None:

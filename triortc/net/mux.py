@@ -71,8 +71,8 @@ class MemberEndpoint:
     __slots__ = ("_endpoint", "_member", "local", "statistics")
 
     def __init__(self, member: "SharedPortMember", endpoint: Endpoint) -> None:
-        self.local = endpoint.local
-        self.statistics = EndpointStatistics()
+        self.local: Address = endpoint.local
+        self.statistics: EndpointStatistics = EndpointStatistics()
         self._endpoint = endpoint
         self._member = member
 
@@ -119,7 +119,7 @@ class _Tables:
         self.ufrags: dict[str, SharedPortMember] = {}
         self.transactions: dict[bytes, SharedPortMember] = {}
         self.routes: dict[Address, dict[Address, SharedPortMember]] = {local: {} for local in sockets}
-        self.statistics = SharedPortStatistics()
+        self.statistics: SharedPortStatistics = SharedPortStatistics()
 
 
 class SharedPortMember:
@@ -133,7 +133,7 @@ class SharedPortMember:
 
     def __init__(self, sockets: Iterable[Endpoint], tables: _Tables, sink: Sink, serial: int) -> None:
         self.endpoints: tuple[Endpoint, ...] = tuple(MemberEndpoint(self, socket) for socket in sockets)
-        self.detached = False
+        self.detached: bool = False
         self.serial = serial
         self._sink = sink
         self._tables = tables
@@ -234,11 +234,11 @@ class SharedPort(RunBound):
 
     def __init__(self, endpoints: Sequence[Endpoint]) -> None:
         super().__init__()
-        self.endpoints = tuple(endpoints)
-        self.port = self.endpoints[0].local[1]
+        self.endpoints: tuple[Endpoint, ...] = tuple(endpoints)
+        self.port: int = self.endpoints[0].local[1]
         self._attached = 0
         self._tables = _Tables(endpoint.local for endpoint in self.endpoints)
-        self.statistics = self._tables.statistics
+        self.statistics: SharedPortStatistics = self._tables.statistics
 
     def __repr__(self) -> str:
         hosts = " ".join(endpoint.local[0] for endpoint in self.endpoints)

@@ -54,8 +54,8 @@ class UdpEndpoint:
         _enlarge_buffers(bound)
         host, port, *_ = bound.getsockname()
         self.local: Address = (host, port)
-        self.statistics = EndpointStatistics()
-        self.segmentation = _has_segmentation(bound)
+        self.statistics: EndpointStatistics = EndpointStatistics()
+        self.segmentation: bool = _has_segmentation(bound)
         self._socket = bound
         self._segment_size = 0
         self._control: tuple[tuple[int, int, bytes], ...] = ()

@@ -97,10 +97,10 @@ class Driver:
         self, session: Session, scratch: Scratch, handle_event: Callable[[SessionEvent], None]
     ) -> None:
         self.session = session
-        self.in_turn = False
+        self.in_turn: bool = False
         self.broken: BaseException | None = None
-        self.shed_datagrams = 0
-        self.unroutable_transmits = 0
+        self.shed_datagrams: int = 0
+        self.unroutable_transmits: int = 0
         self.endpoints: dict[Address, Endpoint] = {}
         self._scratch = scratch
         self._handle_event = handle_event

@@ -51,9 +51,9 @@ class RemoteTrack(RunBound):
         super().__init__()
         assert core.mid is not None
         self.kind = cast(Kind, core.kind)
-        self.id = core.remote_track_id or f"{core.kind}-{core.mid}"
-        self.stream_ids = core.remote_stream_ids
-        self.rids = core.receive_rids
+        self.id: str = core.remote_track_id or f"{core.kind}-{core.mid}"
+        self.stream_ids: tuple[str, ...] = core.remote_stream_ids
+        self.rids: tuple[str, ...] = core.receive_rids
         self._mid = core.mid
         self._driver = driver
         self._layers: dict[str | None, _Layer] = {}

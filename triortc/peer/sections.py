@@ -37,12 +37,13 @@ class MediaSections:
 
     def __init__(self, driver: Driver, nursery: trio.Nursery) -> None:
         self.all: list[Transceiver] = []
-        self.unread_tracks = 0
+        self.unread_tracks: int = 0
         self._driver = driver
         self._nursery = nursery
         self._by_mid: dict[str, RemoteTrack] = {}
         self._senders: dict[Core, Sender] = {}
         # session → peer.tracks: 64, DROP_NEWEST, counted; a description has no more sections.
+        self.tracks: trio.MemoryReceiveChannel[RemoteTrack]
         self._track_sender, self.tracks = trio.open_memory_channel[RemoteTrack](MAX_UNREAD_TRACKS)
 
     # What the application asks for

@@ -53,7 +53,7 @@ class Sender:
         encodings: tuple[EncodingParameters, ...],
     ) -> None:
         self.track = track
-        self.parameters = SendParameters(0, encodings)
+        self.parameters: SendParameters = SendParameters(0, encodings)
         self._core = core
         self._driver = driver
         self._nursery = nursery
@@ -61,7 +61,7 @@ class Sender:
         self._streams: dict[str | None, _Stream] = {}
         self._dropped_before = 0
         self._meters: dict[str | None, EncoderMeter] = {}
-        self.has_sent = False
+        self.has_sent: bool = False
 
     def set_parameters(self, parameters: SendParameters) -> None:
         """Take new parameters, and send by them from the next frames on.

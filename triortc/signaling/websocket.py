@@ -29,7 +29,7 @@ class WebSocketSignaling(RunBound, trio.abc.Channel[SignalingMessage]):
 
     def __init__(self, connection: trio_websocket.WebSocketConnection) -> None:
         super().__init__()
-        self.malformed = 0
+        self.malformed: int = 0
         self._connection = connection
 
     async def send(self, value: SignalingMessage) -> None:

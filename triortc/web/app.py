@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import trio
 from starlette.applications import Starlette
@@ -22,7 +22,7 @@ from .whep import Whep
 if TYPE_CHECKING:
     from triortc.media.local_track import LocalTrack
 
-logger = logging.getLogger(__name__)
+logger: Final = logging.getLogger(__name__)
 
 
 def make_app(viewers: Viewers, tracks: Sequence["LocalTrack"], lag: LoopLag, access: Access) -> Guard:

@@ -80,10 +80,10 @@ class Broadcast(RunBound):
         lag: LoopLag,
     ) -> None:
         super().__init__()
-        self.urls = tuple(urls)
+        self.urls: tuple[str, ...] = tuple(urls)
         self.port = port
         self.token = token
-        self.udp_port = shared.port
+        self.udp_port: int = shared.port
         self._shared = shared
         self._viewers = viewers
         self._tracks = tracks

@@ -8,7 +8,7 @@ isolated here, its writes have a limit, and closing the sockets ends them all at
 
 import logging
 from functools import partial
-from typing import cast
+from typing import Final, cast
 
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
@@ -36,7 +36,7 @@ HEADERS_TIMEOUT = 10.0
 SEND_TIMEOUT = 10.0
 """Seconds for one write of a response to be taken by the client."""
 
-logger = logging.getLogger(__name__)
+logger: Final = logging.getLogger(__name__)
 
 
 async def open_listeners(host: str, port: int) -> list[trio.SocketListener]:

@@ -36,7 +36,7 @@ class LoopLag:
     """
 
     def __init__(self) -> None:
-        self.late = 0
+        self.late: int = 0
         self._lags: deque[float] = deque([0.0], maxlen=LAG_WINDOW)
 
     async def watch(self) -> NoReturn:

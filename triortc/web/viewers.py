@@ -109,13 +109,13 @@ class Viewer:
     """
 
     def __init__(self, number: int, peer: ViewerPeer, answer: str, ufrags: frozenset[str]) -> None:
-        self.id = secrets.token_urlsafe(32)
+        self.id: str = secrets.token_urlsafe(32)
         self.number = number
-        self.etag = f'"{secrets.token_urlsafe(8)}"'
+        self.etag: str = f'"{secrets.token_urlsafe(8)}"'
         self.answer = answer
         self.ufrags = ufrags
         self.peer = peer
-        self.since = trio.current_time()
+        self.since: float = trio.current_time()
         self._scope = trio.CancelScope()
 
     def __repr__(self) -> str:
@@ -154,7 +154,7 @@ class Viewers:
         limit: int,
         isolation: Isolation,
     ) -> None:
-        self.served = 0
+        self.served: int = 0
         self.limit = limit
         self.isolation = isolation
         self._nursery = nursery

@@ -277,10 +277,10 @@ class DtlsTransport:
             raise RemoteProtocolError("the description has no sha-256, sha-384 or sha-512 fingerprint")
         self.datagrams: deque[bytes] = deque()
         self.events: deque[DtlsEvent] = deque()
-        self.counters = DtlsCounters()
-        self.state = DtlsState.NEW
+        self.counters: DtlsCounters = DtlsCounters()
+        self.state: DtlsState = DtlsState.NEW
         self.srtp_profile: SrtpProfile | None = None
-        self.max_application_data = 0
+        self.max_application_data: int = 0
         self._role = role
         self._profiles = tuple(srtp_profiles)
         self._flight = Flight()

@@ -99,12 +99,12 @@ class IceAgent:
         parameters: IceParameters | None = None,
         counters: IceCounters | None = None,
     ) -> None:
-        self.state = IceState.NEW
+        self.state: IceState = IceState.NEW
         self.transmits: deque[Transmit] = deque()
         self.events: deque[IceEvent] = deque()
-        self.counters = IceCounters() if counters is None else counters
+        self.counters: IceCounters = IceCounters() if counters is None else counters
         self._credentials = Credentials(parameters or IceParameters.draw(entropy))
-        self.pairing = Pairing(controlling=role is IceRole.CONTROLLING)
+        self.pairing: Pairing = Pairing(controlling=role is IceRole.CONTROLLING)
         self._checklist = self.pairing.checklist
         self._remote_is_complete = False
         self._requests = Requests(self._credentials, self.transmits, self.counters, entropy)

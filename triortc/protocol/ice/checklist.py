@@ -81,32 +81,32 @@ class CandidatePair:
         *,
         controlling: bool,
     ) -> None:
-        self.local_base = local_base
-        self.remote = remote
-        self.local_candidate = local_candidate
+        self.local_base: Address = local_base
+        self.remote: Address = remote
+        self.local_candidate: IceCandidate = local_candidate
         self._host_candidate = local_candidate
-        self.state = PairState.FROZEN
+        self.state: PairState = PairState.FROZEN
         self.answered_at: float | None = None
-        self.heard_at = -inf
+        self.heard_at: float = -inf
         self.nominated_at: float | None = None
         self.rtt: float | None = None
-        self.sends = 0
-        self.check_id = b""
-        self.is_checked = False
-        self.figures = PairFigures()
+        self.sends: int = 0
+        self.check_id: bytes = b""
+        self.is_checked: bool = False
+        self.figures: PairFigures = PairFigures()
         self.set_remote_candidate(remote_candidate, controlling=controlling)
 
     def set_remote_candidate(self, candidate: IceCandidate, *, controlling: bool) -> None:
         """Put the signalled candidate in the place of a peer-reflexive one at the same address."""
-        self.remote_candidate = candidate
-        self.foundation = (self._host_candidate.foundation, candidate.foundation)
+        self.remote_candidate: IceCandidate = candidate
+        self.foundation: tuple[str, str] = (self._host_candidate.foundation, candidate.foundation)
         self.set_role(controlling=controlling)
 
     def set_role(self, *, controlling: bool) -> None:
         """Compute the priority again for a new role (RFC 8445 §6.1.2.3)."""
         mine, theirs = self._host_candidate.priority, self.remote_candidate.priority
         ours, his = (mine, theirs) if controlling else (theirs, mine)
-        self.priority = (min(ours, his) << 32) + 2 * max(ours, his) + (ours > his)
+        self.priority: int = (min(ours, his) << 32) + 2 * max(ours, his) + (ours > his)
 
     @property
     def tier(self) -> int:

@@ -61,8 +61,8 @@ class Consent:
         self._sent_at = -inf
         self._answered_at = -inf
         self.unanswered_since: float | None = None
-        self.is_silent = False
-        self.is_disconnected = False
+        self.is_silent: bool = False
+        self.is_disconnected: bool = False
 
     def start(self, answered_at: float) -> None:
         """Begin anew with a pair whose last check was answered at *answered_at*."""

@@ -17,10 +17,10 @@ class Credentials:
     __slots__ = ("local", "local_key", "remote", "remote_key")
 
     def __init__(self, local: IceParameters) -> None:
-        self.local = local
+        self.local: IceParameters = local
         self.remote: IceParameters | None = None
-        self.local_key = self.local.pwd.encode()
-        self.remote_key = b""
+        self.local_key: bytes = self.local.pwd.encode()
+        self.remote_key: bytes = b""
 
     def set_remote(self, parameters: IceParameters) -> None:
         """Set the remote's credentials."""

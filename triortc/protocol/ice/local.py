@@ -27,9 +27,11 @@ class LocalBase:
         ip = parse_unicast(address[0])
         if ip is None or not 0 < address[1] <= 0xFFFF:
             raise LocalProtocolError(f"no candidate can be made of {address[0]} port {address[1]}")
-        self.address = address
-        self.candidate = local_candidate("host", address, address, preference, username_fragment)
-        self.check_priority = priority_of("prflx", preference)
+        self.address: Address = address
+        self.candidate: IceCandidate = local_candidate(
+            "host", address, address, preference, username_fragment
+        )
+        self.check_priority: int = priority_of("prflx", preference)
         self._ip = ip
         self._preference = preference
         self._ufrag = username_fragment

@@ -25,8 +25,8 @@ class Pairing:
     def __init__(self, *, controlling: bool) -> None:
         self.bases: dict[Address, LocalBase] = {}
         self.remotes: dict[Address, IceCandidate] = {}
-        self.checklist = Checklist()
-        self.controlling = controlling
+        self.checklist: Checklist = Checklist()
+        self.controlling: bool = controlling
 
     def set_role(self, *, controlling: bool) -> None:
         """Compute all priorities again for a new role."""

@@ -20,7 +20,7 @@ class Roles:
     def __init__(
         self, pairing: Pairing, selection: Selection, counters: IceCounters, entropy: Entropy
     ) -> None:
-        self.tie_breaker = random_uint(entropy, 64)
+        self.tie_breaker: int = random_uint(entropy, 64)
         self._pairing = pairing
         self._selection = selection
         self._counters = counters

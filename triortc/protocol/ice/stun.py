@@ -84,11 +84,11 @@ class StunMessage:
     def __init__(self, message: "Message") -> None:
         self._message = message
         self._attributes: dict[str, Any] = message.attributes
-        self.transaction_id = message.transaction_id
+        self.transaction_id: bytes = message.transaction_id
         kind = int(message.message_class)
-        self.is_request = kind == 0x000
-        self.is_success = kind == 0x100
-        self.is_error = kind == 0x110
+        self.is_request: bool = kind == 0x000
+        self.is_success: bool = kind == 0x100
+        self.is_error: bool = kind == 0x110
 
     def is_authentic(self, key: bytes) -> bool:
         """Return whether MESSAGE-INTEGRITY is there and was made with *key*; takes constant time."""

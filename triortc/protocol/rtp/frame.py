@@ -78,11 +78,11 @@ class EncodedFrame:
     __slots__ = ("_templates", "keyframe", "payloads", "size", "time", "timestamp")
 
     def __init__(self, payloads: Sequence[bytes], *, timestamp: int, time: float, keyframe: bool) -> None:
-        self.payloads = tuple(payloads)
-        self.timestamp = timestamp
-        self.time = time
-        self.keyframe = keyframe
-        self.size = sum(map(len, self.payloads))
+        self.payloads: tuple[bytes, ...] = tuple(payloads)
+        self.timestamp: int = timestamp
+        self.time: float = time
+        self.keyframe: bool = keyframe
+        self.size: int = sum(map(len, self.payloads))
         self._templates: dict[tuple[int, int], Template] = {}
 
     def template(self, header_length: int, tag_length: int) -> Template:
@@ -136,7 +136,7 @@ class ReceivedFrame(EncodedFrame):
         rid: str | None = None,
     ) -> None:
         EncodedFrame.__init__(self, payloads, timestamp=timestamp, time=time, keyframe=keyframe)
-        self.codec = codec
-        self.lost = lost
-        self.ntp_time = ntp_time
-        self.rid = rid
+        self.codec: str = codec
+        self.lost: int = lost
+        self.ntp_time: float | None = ntp_time
+        self.rid: str | None = rid

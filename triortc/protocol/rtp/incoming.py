@@ -87,11 +87,12 @@ class Incoming:
     )
 
     def __init__(self, section: ReceivedSection, rid: str | None) -> None:
-        self.section = section
-        self.rid = rid
+        self.section: ReceivedSection = section
+        self.rid: str | None = rid
         self.stream: ReceiveStream | None = None
-        self.wanted = Wanted.NOTHING
-        self.attentive = self.tapped = False
+        self.wanted: Wanted = Wanted.NOTHING
+        self.attentive: bool = False
+        self.tapped: bool = False
         self.frames: deque[ReceivedFrame] = deque()
         self.feedback: deque[Feedback] = deque()
         self._timeline = Timeline()

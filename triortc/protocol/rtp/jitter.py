@@ -94,19 +94,19 @@ class VideoJitter:
         timeline: Timeline,
         frames: deque[ReceivedFrame],
     ) -> None:
-        self.need_keyframe = True
-        self.starved = False
-        self.patience = MAX_WAIT
-        self.deadline = inf
+        self.need_keyframe: bool = True
+        self.starved: bool = False
+        self.patience: float = MAX_WAIT
+        self.deadline: float = inf
         self.next_sequence: int | None = None
-        self.frames = frames
+        self.frames: deque[ReceivedFrame] = frames
         self._stream = stream
         self._timeline = timeline
         self._formats = _find_formats(payload_types)
         self._pace = Pace()
         self._aside: dict[int, Held] = {}
         self._payloads: list[bytes] = []
-        self.timestamp = 0
+        self.timestamp: int = 0
         self._payload_type = 0
         self._arrival = 0.0
         self._lost = 0

@@ -52,7 +52,7 @@ class NackList:
     __slots__ = ("_learned", "_missing", "_rtx", "_tolerance", "deadline")
 
     def __init__(self, *, rtx: bool) -> None:
-        self.deadline = inf
+        self.deadline: float = inf
         self._missing: dict[int, _Missing] = {}
         self._rtx = rtx
         self._tolerance = MIN_TOLERANCE

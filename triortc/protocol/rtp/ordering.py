@@ -49,12 +49,13 @@ class AudioOrder:
         timeline: Timeline,
         frames: deque[ReceivedFrame],
     ) -> None:
-        self.need_keyframe = self.starved = False
-        self.patience = 0.0
-        self.deadline = inf
+        self.need_keyframe: bool = False
+        self.starved: bool = False
+        self.patience: float = 0.0
+        self.deadline: float = inf
         self.next_sequence: int | None = None
-        self.timestamp = 0
-        self.frames = frames
+        self.timestamp: int = 0
+        self.frames: deque[ReceivedFrame] = frames
         self._stream = stream
         self._timeline = timeline
         self._payload_types = payload_types

@@ -32,7 +32,7 @@ class Pace:
     __slots__ = ("_earlier", "_last", "_peak_time", "_recent", "_turn", "target")
 
     def __init__(self) -> None:
-        self.target = 0.0
+        self.target: float = 0.0
         # The earliest of the arrivals less media times, of this window and the one before: the
         # clocks drift, so that it must not be for ever.
         self._recent = self._earlier = inf

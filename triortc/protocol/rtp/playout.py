@@ -114,22 +114,22 @@ class PlayoutStatistics:
     )
 
     def __init__(self) -> None:
-        self.total_samples_received = 0
-        self.total_samples_duration = 0.0
-        self.total_audio_energy = 0.0
-        self.audio_level = 0.0
-        self.concealed_samples = 0
-        self.silent_concealed_samples = 0
-        self.concealment_events = 0
-        self.inserted_samples_for_deceleration = 0
-        self.removed_samples_for_acceleration = 0
-        self.fec_packets_received = 0
-        self.fec_packets_discarded = 0
-        self.packets_discarded = 0
-        self.jitter_buffer_delay = 0.0
-        self.jitter_buffer_target_delay = 0.0
-        self.jitter_buffer_minimum_delay = 0.0
-        self.jitter_buffer_emitted_count = 0
+        self.total_samples_received: int = 0
+        self.total_samples_duration: float = 0.0
+        self.total_audio_energy: float = 0.0
+        self.audio_level: float = 0.0
+        self.concealed_samples: int = 0
+        self.silent_concealed_samples: int = 0
+        self.concealment_events: int = 0
+        self.inserted_samples_for_deceleration: int = 0
+        self.removed_samples_for_acceleration: int = 0
+        self.fec_packets_received: int = 0
+        self.fec_packets_discarded: int = 0
+        self.packets_discarded: int = 0
+        self.jitter_buffer_delay: float = 0.0
+        self.jitter_buffer_target_delay: float = 0.0
+        self.jitter_buffer_minimum_delay: float = 0.0
+        self.jitter_buffer_emitted_count: int = 0
 
     def add(self, other: "PlayoutStatistics") -> None:
         """Add the totals of another listener, and take over its level."""
@@ -152,7 +152,7 @@ class _Line:
 
     def __init__(self, clock_rate: int, statistics: PlayoutStatistics | None = None) -> None:
         self.clock_rate = clock_rate
-        self.statistics = statistics or PlayoutStatistics()
+        self.statistics: PlayoutStatistics = statistics or PlayoutStatistics()
         self._next: int | None = None  # what was played reaches up to here
         self._filled = 0  # and so many ticks were made up since
         self._in_pause = False

@@ -35,7 +35,7 @@ class DelayEstimator:
     """
 
     def __init__(self) -> None:
-        self.target = 2 * MIN_DELAY
+        self.target: float = 2 * MIN_DELAY
         self._histogram = [1.0] + [0.0] * (BUCKETS - 1)
         self._intervals = PRIOR
         self._worst = 0.0

@@ -96,16 +96,16 @@ class ReceiveStream:
     def __init__(
         self, ssrc: int, clock_rate: int, *, mid: str = "", rid: str | None = None, kind: str = "video"
     ) -> None:
-        self.ssrc = ssrc
-        self.clock_rate = clock_rate
-        self.mid = mid
-        self.rid = rid
-        self.kind = kind
+        self.ssrc: int = ssrc
+        self.clock_rate: int = clock_rate
+        self.mid: str = mid
+        self.rid: str | None = rid
+        self.kind: str = kind
         self.payload_type: int | None = None
-        self.extension = b""
+        self.extension: bytes = b""
         self.rtx_ssrc: int | None = None
         self.sender_report: tuple[SenderReport, float] | None = None
-        self.sender_reports = 0
+        self.sender_reports: int = 0
         self.highest_sequence: int | None = None
         self.last_packet_time: float | None = None
         self._base_sequence = 0
@@ -122,22 +122,22 @@ class ReceiveStream:
         self._reset_statistics()
 
     def _reset_statistics(self) -> None:
-        self.packets_received = 0
-        self.bytes_received = 0
-        self.header_bytes_received = 0
-        self.packets_discarded = 0
-        self.retransmitted_packets_received = 0
-        self.retransmitted_bytes_received = 0
-        self.nack_count = 0
-        self.pli_count = 0
-        self.fir_count = 0
-        self.frames_received = 0
-        self.key_frames_received = 0
-        self.frames_dropped = 0
-        self.jitter_buffer_delay = 0.0
-        self.jitter_buffer_target_delay = 0.0
-        self.jitter_buffer_minimum_delay = 0.0
-        self.jitter_buffer_emitted_count = 0
+        self.packets_received: int = 0
+        self.bytes_received: int = 0
+        self.header_bytes_received: int = 0
+        self.packets_discarded: int = 0
+        self.retransmitted_packets_received: int = 0
+        self.retransmitted_bytes_received: int = 0
+        self.nack_count: int = 0
+        self.pli_count: int = 0
+        self.fir_count: int = 0
+        self.frames_received: int = 0
+        self.key_frames_received: int = 0
+        self.frames_dropped: int = 0
+        self.jitter_buffer_delay: float = 0.0
+        self.jitter_buffer_target_delay: float = 0.0
+        self.jitter_buffer_minimum_delay: float = 0.0
+        self.jitter_buffer_emitted_count: int = 0
 
     @property
     def jitter(self) -> float:

@@ -216,7 +216,7 @@ class SendStream:
     ) -> None:
         self.ssrc = ssrc
         self.rtx_ssrc = rtx_ssrc
-        self.payload_type = payload_type
+        self.payload_type: int = payload_type
         self.clock_rate = clock_rate
         self.mid = mid
         self.rid = rid
@@ -261,22 +261,22 @@ class SendStream:
         self._moves_on = False
 
     def _reset_statistics(self) -> None:
-        self.bytes_sent = 0
-        self.retransmitted_packets_sent = 0
-        self.retransmitted_bytes_sent = 0
-        self.frames_sent = 0
-        self.key_frames_sent = 0
-        self.protect_failures = 0
-        self.nack_count = 0
+        self.bytes_sent: int = 0
+        self.retransmitted_packets_sent: int = 0
+        self.retransmitted_bytes_sent: int = 0
+        self.frames_sent: int = 0
+        self.key_frames_sent: int = 0
+        self.protect_failures: int = 0
+        self.nack_count: int = 0
         self.pli_count = 0
         self.fir_count = 0
         self.reported_at: float | None = None
         self.round_trip_time: float | None = None
-        self.total_round_trip_time = 0.0
-        self.round_trip_time_measurements = 0
-        self.remote_packets_lost = 0
-        self.remote_fraction_lost = 0.0
-        self.remote_jitter = 0.0
+        self.total_round_trip_time: float = 0.0
+        self.round_trip_time_measurements: int = 0
+        self.remote_packets_lost: int = 0
+        self.remote_fraction_lost: float = 0.0
+        self.remote_jitter: float = 0.0
 
     def write_frame(self, frame: EncodedFrame, srtp: SrtpSender, scratch: Scratch) -> list[Piece]:
         """Number and protect a frame's packets, and remember them for retransmission.

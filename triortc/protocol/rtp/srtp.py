@@ -48,14 +48,14 @@ class Scratch:
     __slots__ = ("_base", "_layouts", "buffer", "length_pointers", "lengths", "used", "view")
 
     def __init__(self, size: int = MAX_SEGMENTS * 1500) -> None:
-        self.buffer = bytearray(size)
-        self.view = memoryview(self.buffer)
-        self.used = 0
+        self.buffer: bytearray = bytearray(size)
+        self.view: memoryview[int] = memoryview(self.buffer)
+        self.used: int = 0
         self._base = ffi.from_buffer("char[]", self.buffer, require_writable=True)
         self._layouts: dict[tuple[int, ...], tuple[list[Any], array[int]]] = {}
-        self.lengths = array("i", bytes(4 * MAX_SEGMENTS))
+        self.lengths: array[int] = array("i", bytes(4 * MAX_SEGMENTS))
         first = ffi.from_buffer("int[]", self.lengths, require_writable=True)
-        self.length_pointers = [first + index for index in range(MAX_SEGMENTS)]
+        self.length_pointers: list[Any] = [first + index for index in range(MAX_SEGMENTS)]
 
     def clear(self) -> None:
         """Take back all that was lent."""
@@ -101,7 +101,7 @@ class SrtpSender:
     __slots__ = ("_context", "_session", "tag_length")
 
     def __init__(self, key: bytes, profile: SrtpProfile) -> None:
-        self.tag_length = profile.tag_length
+        self.tag_length: int = profile.tag_length
         self._session = _open_session(key, profile, Policy.SSRC_ANY_OUTBOUND)
         self._context = find_context(self._session)
 
@@ -180,8 +180,8 @@ class SrtpReceiver:
     )
 
     def __init__(self, key: bytes, profile: SrtpProfile) -> None:
-        self.unauthenticated = 0
-        self.replayed = 0
+        self.unauthenticated: int = 0
+        self.replayed: int = 0
         self._tag_length = profile.tag_length
         self._session = _open_session(key, profile, Policy.SSRC_ANY_INBOUND)
         self._context = find_context(self._session)

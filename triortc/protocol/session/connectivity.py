@@ -54,10 +54,10 @@ class Connectivity:
     """
 
     def __init__(self, *, role: IceRole, entropy: Entropy) -> None:
-        self.state = IceState.NEW
+        self.state: IceState = IceState.NEW
         self.transmits: deque[Transmit] = deque()
         self.events: deque[IceEvent] = deque()
-        self.counters = IceCounters()
+        self.counters: IceCounters = IceCounters()
         self._entropy = entropy
         self._in_use = IceAgent(role=role, entropy=entropy, counters=self.counters)
         # Oldest first; what stands before the one in use is superseded.

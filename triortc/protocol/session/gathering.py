@@ -32,8 +32,8 @@ class Gathering:
     """
 
     def __init__(self, ice: Connectivity, negotiation: Negotiation, events: deque[SessionEvent]) -> None:
-        self.state = IceGatheringState.NEW
-        self.ufrag = ice.local_parameters.ufrag
+        self.state: IceGatheringState = IceGatheringState.NEW
+        self.ufrag: str = ice.local_parameters.ufrag
         self._ice = ice
         self._negotiation = negotiation
         self._events = events

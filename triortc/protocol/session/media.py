@@ -81,8 +81,8 @@ class MediaTransport:
     def __init__(self, *, anchor: ClockAnchor, entropy: Entropy, cname: str, scratch: Scratch) -> None:
         self.events: deque[KeyframeRequested | FrameReceived | PacketsReceived] = deque()
         self.outgoing: deque[tuple[bytes | memoryview, int | None]] = deque()
-        self.sending = Sending(anchor=anchor, entropy=entropy, cname=cname, scratch=scratch)
-        self.receiving = Receiving()
+        self.sending: Sending = Sending(anchor=anchor, entropy=entropy, cname=cname, scratch=scratch)
+        self.receiving: Receiving = Receiving()
         self.receiver: SrtpReceiver | None = None
         self.profile: SrtpProfile | None = None
         self._entropy = entropy

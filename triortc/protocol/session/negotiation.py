@@ -68,8 +68,8 @@ class Negotiation:
     """
 
     def __init__(self, *, transport: LocalTransport, entropy: Entropy) -> None:
-        self.standing = Standing(_STABLE, transport, PayloadTypes(), ExtensionIds())
-        self.cname = random_ice_string(entropy, 16)
+        self.standing: Standing = Standing(_STABLE, transport, PayloadTypes(), ExtensionIds())
+        self.cname: str = random_ice_string(entropy, 16)
         self._roster = Roster(entropy)
         self._entropy = entropy
         self._session_id = random_uint(entropy, 64) >> 1

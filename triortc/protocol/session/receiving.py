@@ -125,8 +125,8 @@ class Receiving:
         self.streams: dict[int, ReceiveStream] = {}
         self.events: deque[FrameReceived | PacketsReceived] = deque()
         self.feedback: deque[Feedback] = deque()
-        self.unrouted = 0
-        self.malformed = 0
+        self.unrouted: int = 0
+        self.malformed: int = 0
         self._router = Router()
         self._tracks: dict[Key, Incoming] = {}
         self._by_ssrc: dict[int, tuple[ReceiveStream, Incoming]] = {}

@@ -29,7 +29,7 @@ class Sending:
         self.streams: dict[tuple[str, str | None], SendStream] = {}
         self.keyframe_requests: deque[KeyframeRequested] = deque()
         self.srtp: SrtpSender | None = None
-        self.unknown_streams = 0
+        self.unknown_streams: int = 0
         self._anchor = anchor
         self._entropy = entropy
         self._cname = cname

@@ -76,22 +76,22 @@ class Session(Signaling):
         super().__init__(fingerprints=certificate.fingerprints, entropy=entropy)
         self.transmits: deque[Transmit] = deque()
         self.anchor = anchor
-        self.connection_state = ConnectionState.NEW
+        self.connection_state: ConnectionState = ConnectionState.NEW
         self.ended: SessionEnded | None = None
         self.dtls: DtlsTransport | None = None
-        self.media = MediaTransport(
+        self.media: MediaTransport = MediaTransport(
             anchor=anchor, entropy=entropy, cname=self.negotiation.cname, scratch=scratch
         )
         self.certificate = certificate
-        self.traffic = Traffic()
-        self.selected_pair_changes = 0
+        self.traffic: Traffic = Traffic()
+        self.selected_pair_changes: int = 0
         self._held: list[bytes] = []
         # The selected pair: all but STUN is sent there, and nowhere else.
         self._path: ice.CandidatePair | None = None
         # Kept, because asking ICE for its deadline costs as much as taking a packet.
         self._ice_deadline: float | None = None
         self._dtls_deadline: float | None = None
-        self.deadline_is_stale = True
+        self.deadline_is_stale: bool = True
 
     # Datagrams and time
 

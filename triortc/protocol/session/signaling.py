@@ -69,9 +69,9 @@ class Signaling(ABC):
 
     def __init__(self, *, fingerprints: Sequence[tuple[str, str]], entropy: Entropy) -> None:
         self.events: deque[SessionEvent] = deque()
-        self.counters = SessionCounters()
-        self.ice = Connectivity(role=IceRole.CONTROLLED, entropy=entropy)
-        self.negotiation = Negotiation(
+        self.counters: SessionCounters = SessionCounters()
+        self.ice: Connectivity = Connectivity(role=IceRole.CONTROLLED, entropy=entropy)
+        self.negotiation: Negotiation = Negotiation(
             transport=LocalTransport(
                 ufrag=self.ice.local_parameters.ufrag,
                 pwd=self.ice.local_parameters.pwd,
@@ -79,7 +79,7 @@ class Signaling(ABC):
             ),
             entropy=entropy,
         )
-        self.gathering = Gathering(self.ice, self.negotiation, self.events)
+        self.gathering: Gathering = Gathering(self.ice, self.negotiation, self.events)
         self._agreement: Agreement | None = None
         self._negotiation_was_needed = False
 
