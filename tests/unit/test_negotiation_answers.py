@@ -1,5 +1,6 @@
 """Answers: each offered media section is served or refused, alone, in the offerer's numbers."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,9 @@ from support.descriptions import (
     section,
     video,
 )
+from support.session_pair import make_session
 
+from triortc.protocol.ice.candidate import parse_candidate_untrusted
 from triortc.protocol.sdp.description import (
     Direction,
     MediaDescription,
@@ -223,3 +226,22 @@ def test_a_chromium_offer_keeps_its_numbers_in_the_answer():
     assert opus.formats == ("111", "9", "0", "8")
     assert vp8.formats[:2] == ("96", "97")
     assert [extension.id for extension in vp8.extensions] == [4]
+
+
+def test_reduced_size_rtcp_is_answered_when_it_was_offered():
+    for lines, answered in (((), False), (("a=rtcp-rsize",), True)):
+        (media,) = answer(sender(), offer(video("0", *VP8, *lines)))
+        assert media.rtcp_rsize is answered
+
+
+def test_candidates_of_a_section_that_is_not_served_lead_nowhere():
+    session = make_session(1)
+    separate = video("v").replace("ice-ufrag:abcd", "ice-ufrag:other")
+    session.set_remote_description(offer(audio("a"), separate, bundle=""), 0.0)
+    session.set_local_description(session.create_answer(), 0.0)
+    session.add_host_address(("10.0.0.1", 50_000), 0.0)
+    for mid, port in (("v", 1000), ("a", 2000), (None, 3000)):
+        line = f"candidate:1 1 udp 2122260223 10.0.0.2 {port} typ host"
+        candidate = replace(parse_candidate_untrusted(line), sdp_mid=mid)
+        session.add_remote_candidate(candidate, 0.0)
+    assert {pair.remote[1] for pair in session.ice.candidate_pairs} == {2000, 3000}

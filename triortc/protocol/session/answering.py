@@ -134,6 +134,7 @@ def _plan(section: OfferedSection, payload_types: PayloadTypes) -> SectionPlan:
         protocol=media.protocol,
         formats=media.formats,
         transceiver=transceiver,
+        rtcp_rsize=media.rtcp_rsize,
         remote=read_remote_media(media),
     )
     if transceiver is None or section.refusal is not None:

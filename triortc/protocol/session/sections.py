@@ -62,6 +62,7 @@ class SectionPlan:
       direction: this side's direction in it.
       codecs: the codecs, in this side's order.
       extensions: the header extensions.
+      rtcp_rsize: whether RTCP may be of reduced size (RFC 5506), as far as this side can tell.
       send_rids: the encodings that this side sends, if several.
       receive_rids: the encodings that the remote sends, if several.
       remote: what the remote sends, None while it has not answered.
@@ -78,6 +79,7 @@ class SectionPlan:
     direction: Direction = Direction.INACTIVE
     codecs: tuple[NegotiatedCodec, ...] = ()
     extensions: tuple[HeaderExtension, ...] = ()
+    rtcp_rsize: bool = True
     send_rids: tuple[str, ...] = ()
     receive_rids: tuple[Rid, ...] = ()
     remote: RemoteMedia | None = None
@@ -145,7 +147,7 @@ def describe_media(plan: SectionPlan, transport: LocalTransport, setup: str, cna
         fingerprints=transport.fingerprints,
         setup=setup,
         rtcp_mux=True,
-        rtcp_rsize=True,
+        rtcp_rsize=plan.rtcp_rsize,
         codecs=codecs,
         extensions=plan.extensions,
         ssrcs=sources,

@@ -322,9 +322,18 @@ class Signaling(ABC):
             raise InvalidStateError("a remote candidate needs a remote description first")
         if candidate is None:
             self.ice.end_of_remote_candidates(now)
-        elif candidate.is_usable():
+        elif candidate.is_usable() and self._is_of_the_bundle(candidate):
             self.ice.add_remote_candidate(candidate, now)
         self._after_ice(now)
+
+    def _is_of_the_bundle(self, candidate: IceCandidate) -> bool:
+        """Whether a candidate leads to the transport that carries all, not to that of a refused section."""
+        remote, transport = self.negotiation.standing.remote, self.negotiation.standing.remote_transport
+        sections = () if remote is None else remote.parsed.media
+        named = next((each for each in sections if each.mid == candidate.sdp_mid is not None), None)
+        if named is None or transport is None or named.ice_ufrag is None:
+            return True
+        return named.ice_ufrag == transport.ufrag
 
     def _take_described_candidates(self, parsed: ParsedDescription, now: float) -> None:
         """Take the candidates of the bundle's transport; others lead to what is not served."""
