@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import reduce
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import triortc
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = {
     str(path.relative_to(ROOT)): path.read_text()
-    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md"))]
+    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md"))]
 }
 LINK = re.compile(r"\]\(([^)\s]+)\)|<img src=\"([^\"]+)\"")
 
@@ -28,6 +29,9 @@ def test_every_relative_link_leads_somewhere(name: str) -> None:
     for target in map("".join, LINK.findall(DOCUMENTS[name])):
         path, _, anchor = target.partition("#")
         if path.startswith(("http://", "https://")):
+            continue
+        if not path and anchor.startswith("triortc."):  # an entry of the reference
+            reduce(getattr, anchor.split(".")[1:], triortc)
             continue
         found = (ROOT / name).parent / path if path else ROOT / name
         if not found.exists() or (anchor and anchor not in anchors(found.read_text())):
@@ -48,6 +52,12 @@ def test_every_path_and_public_name_in_a_document_exists(name: str) -> None:
     assert [
         path for path in paths if not any((base / path).exists() for base in (ROOT, ROOT / "triortc"))
     ] == []
+
+
+def test_every_public_name_stands_in_the_reference_once() -> None:
+    reference = "".join(text for name, text in DOCUMENTS.items() if name.startswith("docs/reference/"))
+    entries = re.findall(r"^\.\. auto\w+:: (\w+)$", reference, re.MULTILINE)
+    assert sorted([*entries, "__version__"]) == sorted(triortc.__all__)
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
