@@ -1,12 +1,10 @@
 """The hub: one WebRTC peer connection, as the application sees it."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Sequence
 from typing import cast
 
 import trio
 
-from triortc.handles import RunBound
 from triortc.media.local_track import LocalTrack
 from triortc.net.endpoint import Network
 from triortc.net.mux import SharedPort
@@ -15,9 +13,6 @@ from triortc.protocol.rtp.srtp import Scratch
 from triortc.protocol.sdp.description import SessionDescription
 from triortc.protocol.session import events
 from triortc.protocol.session.events import (
-    CloseReason,
-    ConnectionState,
-    IceGatheringState,
     SessionEvent,
     SignalingState,
 )
@@ -26,19 +21,18 @@ from triortc.protocol.wire.errors import LocalProtocolError
 
 from .config import PeerConfig
 from .driver import Driver
-from .errors import IceFailed, PeerClosed, PeerFailed
 from .gathering import Gatherer, endpoint_name
 from .parameters import EncodingParameters
 from .remote_track import RemoteTrack
 from .sections import MediaSections
+from .states import PeerStates
 from .statistics import PeerStatistics, StatisticsGatherer
 from .transceiver import DirectionName, Kind, Transceiver, parse_direction
-from .watch import Watched
 
 MAX_UNREAD_CANDIDATES = 64
 
 
-class Peer(RunBound):
+class Peer(PeerStates):
     """One end of a WebRTC connection (W3C ``RTCPeerConnection``).
 
     Born in ``async with triortc.open_peer(...)``; there is no public constructor. Its methods
@@ -55,18 +49,12 @@ class Peer(RunBound):
         port: SharedPort | None,
         nursery: trio.Nursery,
     ) -> None:
-        super().__init__()
-        self._session = session
+        super().__init__(session)
         self._config = config
         self._nursery = nursery
         self._driver = Driver(session, scratch, self._handle_event)
         self._sections = MediaSections(self._driver, nursery)
         self._gatherer = Gatherer(self._driver, network, nursery, port)
-        self._connection_state = Watched(ConnectionState.NEW)
-        self._signaling_state = Watched(SignalingState.STABLE)
-        self._gathering_state = Watched(IceGatheringState.NEW)
-        self._negotiation_needed = Watched(False)
-        self._ended: Watched[events.SessionEnded | None] = Watched(None)
         # The operations chain of W3C webrtc §4.4.1.2: a trio.Lock is first come, first served.
         self._operations = trio.Lock()
         # session → peer.candidates: 64, BLOCK, which never comes to pass: a generation has at most
@@ -258,17 +246,6 @@ class Peer(RunBound):
         """Whether an offer would change anything (W3C "negotiationneeded")."""
         return self._session.negotiation.needed
 
-    async def wait_negotiation_needed(self) -> None:
-        """Wait until an offer would change something.
-
-        Raises:
-          PeerClosed: if the peer ends first.
-          PeerFailed: if the peer fails first.
-        """
-        self._check_open()
-        await self._negotiation_needed.wait_until(lambda needed: needed or self._ended.value is not None)
-        self._check_ended()
-
     @property
     def candidates(self) -> "trio.MemoryReceiveChannel[IceCandidate | None]":
         """This side's candidates as they are found; None ends them."""
@@ -290,59 +267,7 @@ class Peer(RunBound):
         self._check_open()
         self._config = self._config.changed_to(config)
 
-    # States
-
-    @property
-    def connection_state(self) -> ConnectionState:
-        """ICE and DTLS in one word."""
-        return self._connection_state.value
-
-    @property
-    def signaling_state(self) -> SignalingState:
-        """Where offer and answer stand."""
-        return self._signaling_state.value
-
-    @property
-    def ice_gathering_state(self) -> IceGatheringState:
-        """Whether candidates are still looked for."""
-        return self._gathering_state.value
-
-    def watch_connection_state(self) -> AbstractAsyncContextManager[AsyncIterator[ConnectionState]]:
-        """Iterate over the present state and each later one; only the latest is kept.
-
-        ``async with peer.watch_connection_state() as states: async for state in states: ...``
-        """
-        self._check_open()
-        return self._connection_state.watch()
-
-    async def wait_connected(self) -> None:
-        """Wait until media can flow.
-
-        Raises:
-          IceFailed: if no candidate pair works.
-          PeerFailed: if the connection fails otherwise.
-          PeerClosed: if either side closes first.
-        """
-        self._check_open()
-        await self._connection_state.wait_until(
-            lambda state: state is ConnectionState.CONNECTED or self._ended.value is not None
-        )
-        self._check_ended()
-
-    async def wait_ice_gathering_complete(self) -> None:
-        """Wait until all candidates of this side are known."""
-        self._check_open()
-        await self._gathering_state.wait_until(
-            lambda state: state is IceGatheringState.COMPLETE or self._ended.value is not None
-        )
-        self._check_ended()
-
-    async def wait_closed(self) -> CloseReason:
-        """Wait until the peer has ended, in whatever way, and return how."""
-        self._check_open()
-        ended = await self._ended.wait_until(lambda ended: ended is not None)
-        assert ended is not None
-        return ended.reason
+    # The end, and what can be told
 
     async def aclose(self) -> None:
         """Say goodbye to the remote side and end; leaving the block does the same."""
@@ -428,19 +353,3 @@ class Peer(RunBound):
         self._negotiation_needed.set(False)
         self._candidate_sender.close()
         self._sections.end(self._failure(ended))
-
-    def _check_open(self) -> None:
-        self._check_run()
-        ended = self._ended.value
-        if ended is not None and ended.reason is CloseReason.LOCAL:
-            raise trio.ClosedResourceError("the peer is closed")
-
-    def _check_ended(self) -> None:
-        ended = self._ended.value
-        if ended is not None:
-            raise self._failure(ended) or PeerClosed(ended.reason)
-
-    def _failure(self, ended: events.SessionEnded) -> PeerFailed | None:
-        if ended.reason is CloseReason.ICE_FAILED:
-            return IceFailed(ended.reason, tuple(map(str, self._session.ice.candidate_pairs)))
-        return PeerFailed(ended.reason, ended.detail) if ended.reason.is_failure else None
