@@ -21,11 +21,15 @@ const launch = {
       "--disable-gpu",
       "--disable-quic",
       "--disable-component-update",
+      "--use-fake-device-for-media-stream",
+      "--use-fake-ui-for-media-stream",
     ],
   },
   firefox: {
     browser: "firefox",
     extraPrefsFirefox: {
+      "media.navigator.streams.fake": true,
+      "media.navigator.permission.disabled": true,
       // A host without a network has only the loopback interface, which Firefox does not gather by default.
       "media.peerconnection.ice.loopback": Object.values(networkInterfaces()).flat().every((a) => a.internal),
     },
