@@ -1,6 +1,7 @@
 """How the site is built by ``scripts/docs``: every warning is an error, every reference leads somewhere."""
 
 import inspect
+import re
 
 from docutils import nodes
 from sphinx.addnodes import pending_xref
@@ -31,6 +32,7 @@ nitpick_ignore_regex = [
     (r"py:attr", r".*"),
 ]
 
+autodoc_use_legacy_class_based = True  # sphinxcontrib-trio 1.2 marks no methods without it, from Sphinx 9 on
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
@@ -71,16 +73,21 @@ html_show_sphinx = False
 
 def tell_signature(
     app: Sphinx, what: str, name: str, thing: object, options: object, signature: str, returns: str | None
-) -> tuple[str, str] | None:
-    """Tell what a block gives, rather than what its generator is; and of a live handle no constructor.
+) -> tuple[str, str | None] | None:
+    """Tell what a block gives, rather than what its generator is; defaults by their values.
 
-    It is born in its ``open_*`` block, and how it is made there is nobody's business.
+    Of a live handle tell no constructor: it is born in its ``open_*`` block.
     """
-    if inspect.isclass(thing) and issubclass(thing, RunBound):
-        return "", ""
-    if inspect.isasyncgenfunction(inspect.unwrap(thing)) and returns:
-        return signature, returns.partition("[")[2].removesuffix("]")
-    return None
+    if inspect.isclass(thing):
+        return ("", "") if issubclass(thing, RunBound) else None
+    function = inspect.unwrap(thing)
+    if not inspect.isfunction(function) or signature is None:
+        return None
+    constants = function.__globals__
+    signature = re.sub(r"(?<== )_?[A-Z][A-Z_]+\b", lambda name: repr(constants[name[0]]), signature)
+    if inspect.isasyncgenfunction(function) and returns:
+        returns = returns.partition("[")[2].removesuffix("]")
+    return signature, returns
 
 
 def stay_on_the_site(app: Sphinx, name: str, source: list[str]) -> None:
