@@ -111,13 +111,13 @@ def test_static_numbers_are_used():
 
 
 def test_numbers_of_codecs_that_are_unknown_here_are_left_alone():
-    lines = ("a=rtpmap:96 VP8/90000", "a=rtpmap:97 H266/90000", f"a=extmap:1 {'urn:x:unknown'}")
+    lines = ("a=rtpmap:96 VP8/90000", "a=rtpmap:97 H266/90000", "a=extmap:9 urn:x:unknown")
     negotiation = make_negotiation()
     answer(negotiation, offer(video("0", *lines, direction="sendrecv")))
     add(negotiation, OPUS)
     _, new = parse(negotiation.create_offer()).media
     assert not {96, 97} & set(numbers(new).values())
-    assert [extension.id for extension in new.extensions] == [2]
+    assert [extension.id for extension in new.extensions] == [1]
 
 
 def test_an_offer_that_leaves_no_numbers_leaves_codecs_out():
@@ -131,6 +131,15 @@ def test_an_offer_that_leaves_no_numbers_leaves_codecs_out():
     assert [codec.capability for codec in transceiver.codecs] == [VP8]
     again = parse(negotiation.create_offer()).media[0]
     assert (numbers(again), again.extensions) == ({"VP8": 96}, ())
+
+
+def test_extensions_have_the_ids_that_chromium_gives_them():
+    # It cannot offer any more, once an offer of its own was rolled back in which the id had another meaning.
+    negotiation = make_negotiation()
+    negotiation.add_transceiver("video", Direction.SENDONLY, (VP8,), send_rids=("h", "l"))
+    (media,) = parse(negotiation.create_offer()).media
+    assert {extension.uri: extension.id for extension in media.extensions}[MID_URI] == 9
+    assert {extension.id for extension in media.extensions} == {9, 10, 11}
 
 
 def test_an_extension_id_that_no_packet_can_carry_is_not_taken():
@@ -164,5 +173,5 @@ def test_ids_and_numbers_of_a_bundle_are_one_for_all_its_sections():
     exchange(alice, bob)
     add(alice, VP9, VP8)
     offered, _ = exchange(alice, bob)
-    assert {extension.id for media in offered.media for extension in media.extensions} == {1}
+    assert {extension.id for media in offered.media for extension in media.extensions} == {9}
     assert {numbers(media)["VP8"] for media in offered.media if media.kind == "video"} == {96}

@@ -17,6 +17,10 @@ _PAYLOAD_TYPES = (*range(96, 128), *range(35, 64))
 # What the one-byte form can carry (RFC 8285 §4.2).
 _EXTENSION_IDS = range(1, 15)
 
+# Ids that Chromium uses for the same, or not at all. It does not forget the others in an offer that it
+# takes back when two meet: its next one would have two meanings for one id, which it refuses to set.
+_PREFERRED_IDS = {MID_URI: 9, RID_URI: 10, REPAIRED_RID_URI: 11}
+
 MAX_EXTENSION_ID = 255
 """What the two-byte form can carry; a higher one in an offer is for the answer to change (RFC 8285 §6)."""
 
@@ -147,7 +151,8 @@ class ExtensionIds:
 
     def _number(self, uri: str) -> int | None:
         if uri not in self._ids:
-            number = next((free for free in _EXTENSION_IDS if free not in self._taken), None)
+            wanted = (_PREFERRED_IDS.get(uri, 1), *_EXTENSION_IDS)
+            number = next((free for free in wanted if free not in self._taken), None)
             if number is None:
                 return None
             self._ids[uri] = number
