@@ -175,6 +175,16 @@ def test_before_the_first_description_there_is_nothing_to_restart():
     assert not negotiation.needed
 
 
+def test_what_was_never_agreed_on_need_not_be_restarted():
+    negotiation = make_negotiation()
+    transceiver = negotiation.add_transceiver("video", SENDRECV, CODECS)
+    negotiation.set_local(negotiation.create_offer())
+    negotiation.restart_ice()
+    negotiation.set_local(SessionDescription("rollback"))
+    negotiation.stop(transceiver)
+    assert not negotiation.needed
+
+
 def test_the_others_restart_is_as_good_as_ones_own():
     alice, bob = agreed()
     bob.restart_ice()

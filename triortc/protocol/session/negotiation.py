@@ -135,7 +135,8 @@ class Negotiation:
         if standing.state is not _STABLE:
             return False
         local, remote = standing.current_local, standing.current_remote
-        return bool(self._ufrags_to_replace) or is_negotiation_needed(
+        restarts = not self._ufrags_to_replace.isdisjoint(standing.described_ufrags)
+        return restarts or is_negotiation_needed(
             self.transceivers,
             None if local is None else local.parsed,
             None if remote is None else remote.parsed,
