@@ -55,6 +55,7 @@ class Media(RunBound):
     async def wait_ended(self) -> None:
         """Wait until every source has come to its end: files have one, cameras do not."""
         self._check_run()
+        await trio.lowlevel.checkpoint()  # there may be no tracks
         for track in self.tracks:
             await track.wait_ended()
 

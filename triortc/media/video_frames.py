@@ -74,7 +74,7 @@ class VideoFrames(RunBound):
         """Pictures that were decoded within the last second."""
         return self._rate.per_second(trio.current_time())
 
-    async def decode(
+    async def _decode(
         self, encoded: AsyncIterator[ReceivedFrame], on_keyframe_needed: Callable[[], None]
     ) -> None:
         """Decode for as long as there are frames."""
@@ -133,7 +133,7 @@ async def open_video_frames(
         open_bare_nursery() as nursery,
     ):
         frames = VideoFrames(decoder, lossless=lossless)
-        nursery.start_soon(frames.decode, encoded, on_keyframe_needed, name="decode")
+        nursery.start_soon(frames._decode, encoded, on_keyframe_needed, name="decode")
         try:
             yield frames
         finally:

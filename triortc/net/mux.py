@@ -305,7 +305,7 @@ class SharedPort(RunBound):
             self.statistics.unknown_ufrag += 1
         return member
 
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    async def _run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Receive for ever, one task per socket."""
         async with open_bare_nursery() as nursery:
             for endpoint in self.endpoints:
@@ -341,7 +341,7 @@ async def open_shared_port(
     shared = SharedPort(_bind(network, udp_port, addresses or network.addresses()))
     try:
         async with open_bare_nursery() as nursery:
-            nursery.start_soon(shared.run, name="shared port")
+            nursery.start_soon(shared._run, name="shared port")
             yield shared
             nursery.cancel_scope.cancel()
     finally:

@@ -105,6 +105,7 @@ class RemoteTrack(RunBound):
         """
         self._check_run()
         layer = self._layer(self._choose_rid(rid))
+        await trio.lowlevel.checkpoint()
         with layer.subscribe() as subscription:
             yield _FrameStream(self, subscription)
 
@@ -161,6 +162,7 @@ class RemoteTrack(RunBound):
         """
         self._check_run()
         layer = self._layer(self._choose_rid(rid))
+        await trio.lowlevel.checkpoint()
         with layer.tap() as packets:
             yield packets
 

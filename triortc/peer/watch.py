@@ -36,6 +36,7 @@ class Watched(Generic[ValueT]):
         return self._value
 
     async def _changes(self) -> AsyncIterator[ValueT]:
+        await trio.lowlevel.checkpoint()
         value = self._value
         yield value
         while True:
@@ -47,6 +48,7 @@ class Watched(Generic[ValueT]):
     async def watch(self) -> AsyncIterator[AsyncIterator[ValueT]]:
         """Iterate over the current value and each later one; a slow reader sees only the latest."""
         changes = self._changes()
+        await trio.lowlevel.checkpoint()
         try:
             yield changes
         finally:

@@ -63,6 +63,7 @@ class WebSocketSignaling(RunBound, trio.abc.Channel[SignalingMessage]):
         """Close the connection."""
         self._check_run()
         await self._connection.aclose()
+        await trio.lowlevel.checkpoint()  # that of a closed connection is none
 
 
 @asynccontextmanager
