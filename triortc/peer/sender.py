@@ -12,6 +12,7 @@ from triortc.media.subscription import Subscription
 from triortc.protocol.session.stats_streams import EncoderFigures
 from triortc.protocol.session.transceiver import Transceiver as Core
 
+from .capabilities import capability_of
 from .driver import Driver
 from .encoder_meter import EncoderMeter
 from .parameters import EncodingParameters, SendParameters, check_change
@@ -90,7 +91,7 @@ class Sender:
         """Return the encoding in which *track* would go out, as was agreed; None if it cannot."""
         for codec in self._core.codecs:
             for encoding in track.encodings:
-                if encoding.name.lower() == codec.capability.name.lower():
+                if capability_of(encoding).identity == codec.capability.identity:
                     return encoding
         return None
 

@@ -110,8 +110,6 @@ class _Negotiator:
         self._ignoring = collision and not self._polite
         if self._ignoring:
             return
-        if collision:
-            await peer.set_local_description(SessionDescription("rollback"))
         await peer.set_remote_description(description)
         await self._take_early_candidates()
         await peer.set_local_description(peer.create_answer())
