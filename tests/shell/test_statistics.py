@@ -162,6 +162,25 @@ async def test_the_queues_of_slow_readers_tell_depth_and_drops_and_keep_them(aut
         ]
 
 
+async def test_all_queues_of_a_peer_are_there(autojump_clock):
+    async with calling(VirtualNetwork(delay=0.01)) as (_, bob):
+        await trio.sleep(1)
+        video, audio = (each.mid for each in bob.transceivers)
+        async with bob.transceivers[0].remote_track.encoded_frames():
+            await trio.sleep(1)
+            statistics = bob.statistics()
+        names = {queue.name for queue in statistics.queues}
+        assert names == {
+            "dtls-srtp",
+            "tracks",
+            "candidates",
+            *(f"{kind} {mid}" for kind in ("rtp.send", "jitter") for mid in (video, audio)),
+            *(f"{kind} {video}" for kind in ("encoded_frames", "frames", "rtp_packets")),
+        }
+        kinds = {name.partition("_")[0] for name in statistics.counters}
+        assert {"media", "ice", "dtls", "srtp", "socket", "unknown", "unroutable"} <= kinds
+
+
 async def test_the_queue_before_a_peer_tells_its_drops(autojump_clock):
     async with open_two_peers() as (alice, bob):
         with open_video() as (video, feed):

@@ -74,6 +74,11 @@ class AudioFrames(RunBound, ABC):
         finally:
             self._busy = False
 
+    @property
+    def depth(self) -> int:
+        """How many packets and frames wait to be played or read."""
+        return len(self._ready)
+
     async def aclose(self) -> None:
         """Give no more frames."""
         self._close()
@@ -100,6 +105,11 @@ class LiveAudioFrames(AudioFrames):
         self._changed = trio.Event()
         self._ended = False
         self._failure: trio.BrokenResourceError | None = None
+
+    @property
+    def depth(self) -> int:
+        """How many packets and frames wait to be played or read."""
+        return len(self._ready) + (0 if self._playout is None else self._playout.depth)
 
     async def feed(self, encoded: AsyncIterator[ReceivedFrame]) -> None:
         """Take in packets for as long as there are any."""

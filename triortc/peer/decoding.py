@@ -39,15 +39,16 @@ class Decoding:
 
     @property
     def waiting(self) -> int:
-        """How many decoded pictures wait for their readers."""
-        return sum(frames.depth for frames in self._viewers)
+        """How many pictures, or packets of sound, wait for their readers."""
+        pictures = sum(frames.depth for frames in self._viewers)
+        return pictures + sum(frames.depth for frames in self._listeners)
 
     @property
-    def pictures_dropped(self) -> int:
-        """How many the readers were too slow for."""
-        return self._viewed.pictures_dropped + sum(
-            frames.statistics.pictures_dropped for frames in self._viewers
-        )
+    def dropped(self) -> int:
+        """How many pictures the readers were too slow for, or packets came too late to be played."""
+        pictures = sum(frames.statistics.pictures_dropped for frames in self._viewers)
+        packets = sum(frames.statistics.packets_discarded for frames in self._listeners)
+        return self._viewed.pictures_dropped + pictures + self._heard.packets_discarded + packets
 
     def read_pictures(self) -> DecoderFigures:
         """Return what became of pictures."""

@@ -57,6 +57,11 @@ class Gatherer:
         if self._member is not None:
             self._member.route(local, remote)
 
+    @property
+    def sockets(self) -> Sequence[Endpoint]:
+        """The peer's own; those of a shared port are nobody's."""
+        return self._sockets
+
     def close(self) -> None:
         """Give sockets back; their tasks end with them."""
         if self._member is not None:

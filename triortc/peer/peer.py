@@ -62,7 +62,9 @@ class Peer(PeerStates):
         self._candidate_sender, self._candidate_receiver = trio.open_memory_channel[IceCandidate | None](
             MAX_UNREAD_CANDIDATES
         )
-        self._statistics = StatisticsGatherer(session, self._driver, self._sections, self._candidate_receiver)
+        self._statistics = StatisticsGatherer(
+            session, self._driver, self._sections, self._gatherer, self._candidate_receiver
+        )
 
     # Media
 

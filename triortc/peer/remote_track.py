@@ -304,8 +304,7 @@ class _Layer:
         waiting = sum(subscription.depth for subscription in self._subscriptions)
         dropped = sum(subscription.frames_dropped for subscription in self._subscriptions)
         yield "encoded_frames", waiting, self._frames_dropped + dropped
-        if self._track.kind == "video":
-            yield "frames", self.decoding.waiting, self.decoding.pictures_dropped
+        yield "frames", self.decoding.waiting, self.decoding.dropped
         packets = sum(tap.statistics().current_buffer_used for tap in self._taps)
         yield "rtp_packets", packets, self._packets_dropped
 

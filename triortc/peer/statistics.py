@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import trio
 
 from triortc.media.local_track import LocalTrack
+from triortc.net.endpoint import Endpoint
 from triortc.protocol.rtp.playout import PlayoutStatistics
 from triortc.protocol.session.session import Session
 from triortc.protocol.session.stats import AudioSourceStats, MediaSourceStats, Stats, VideoSourceStats
@@ -14,6 +15,7 @@ from triortc.protocol.session.stats_streams import CodecFigures, DecoderFigures
 
 from .driver import Driver
 from .encoder_meter import source_id
+from .gathering import Gatherer
 from .sections import MediaSections
 from .transceiver import Transceiver
 
@@ -25,7 +27,7 @@ class QueueStatistics:
     Attributes:
       name: what goes through it.
       depth: how many items wait now.
-      drops: how many were dropped because it was full.
+      drops: how many were dropped because it was full, or because they came too late.
     """
 
     name: str
@@ -62,11 +64,13 @@ class StatisticsGatherer:
         session: Session,
         driver: Driver,
         sections: MediaSections,
+        gatherer: Gatherer,
         candidates: "trio.MemoryReceiveChannel[object]",
     ) -> None:
         self._session = session
         self._driver = driver
         self._sections = sections
+        self._gatherer = gatherer
         self._candidates = candidates
         self._stats = StatsGatherer(session)
 
@@ -77,7 +81,7 @@ class StatisticsGatherer:
             timestamp=self._session.anchor.unix_time(trio.current_time()) * 1000,
             stats=(*self._stats.gather(self._read_codecs()), *_describe_sources(sections.all)),
             queues=tuple(self._queues()),
-            counters=_gather_counters(self._session, self._driver),
+            counters=_gather_counters(self._session, self._driver, self._gatherer.sockets),
         )
 
     def _read_codecs(self) -> CodecFigures:
@@ -101,6 +105,10 @@ class StatisticsGatherer:
             yield QueueStatistics(
                 f"rtp.send {transceiver.mid}", transceiver.queued_frames, transceiver.dropped_frames
             )
+        for incoming in self._session.media.receiving.tracks:
+            name = incoming.section.mid if incoming.rid is None else f"{incoming.section.mid} {incoming.rid}"
+            discarded = 0 if incoming.stream is None else incoming.stream.packets_discarded
+            yield QueueStatistics(f"jitter {name}", incoming.held_packets, discarded)
         for track in sections.remote_tracks:
             for name, depth, drops in track._read_queues():
                 yield QueueStatistics(name, depth, drops)
@@ -139,7 +147,10 @@ def _describe_source(track: LocalTrack) -> MediaSourceStats:
     )
 
 
-def _gather_counters(session: Session, driver: Driver) -> dict[str, int]:
+_SOCKET_COUNTERS = ("send_drops", "empty_drops", "oversized_drops", "scoped_drops", "too_big", "errors")
+
+
+def _gather_counters(session: Session, driver: Driver, sockets: Sequence[Endpoint]) -> dict[str, int]:
     media = session.media
     counters = {"unroutable_transmits": driver.unroutable_transmits}
     _count(counters, "", session.counters)
@@ -153,6 +164,8 @@ def _gather_counters(session: Session, driver: Driver) -> dict[str, int]:
         counters["srtp_protect_failures"] = sum(
             stream.protect_failures for stream in media.send_streams.values()
         )
+    for name in _SOCKET_COUNTERS:
+        counters[f"socket_{name}"] = sum(getattr(socket.statistics, name) for socket in sockets)
     return counters
 
 
