@@ -15,11 +15,13 @@ PAGE_PORT, SIGNALING_PORT = 8080, 8081
 PAGE = """<!doctype html><meta charset="utf-8"><title>triortc</title>
 <style>body {display: flex; flex-wrap: wrap; gap: 1em} video {width: 30em; background: #ccc}</style>
 <script type="module">
+const camera = await navigator.mediaDevices.getUserMedia({video: true, audio: true});
 const peer = new RTCPeerConnection(), socket = new WebSocket("ws://127.0.0.1:%d/");
 const say = (message) => socket.send(JSON.stringify(message));
 function show(stream, muted) {
   if ([...document.querySelectorAll("video")].some((video) => video.srcObject === stream)) return;
   const video = Object.assign(document.createElement("video"), {autoplay: true, playsInline: true, muted});
+  video.controls = !muted;  // where the browser does not play sound unasked
   document.body.append(video);
   video.srcObject = stream;
   stream.onremovetrack = () => stream.active || video.remove();
@@ -36,11 +38,8 @@ socket.onmessage = async ({data}) => {
   await peer.setRemoteDescription(message);
   if (message.type === "offer") await peer.onnegotiationneeded();
 };
-socket.onopen = async () => {
-  const camera = await navigator.mediaDevices.getUserMedia({video: true, audio: true});
-  show(camera, true);
-  for (const track of camera.getTracks()) peer.addTrack(track, camera);
-};
+socket.onopen = () => camera.getTracks().forEach((track) => peer.addTrack(track, camera));
+show(camera, true);
 onpagehide = () => peer.close();
 </script>"""
 

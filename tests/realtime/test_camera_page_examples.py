@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 import trio
-from test_examples import EXAMPLES, ROOT, assert_ends_quietly, fetch, read_url, running
+from support.examples import EXAMPLES, ROOT, assert_ends_quietly, fetch, read_url, running
 
 import triortc
 from triortc.media.pattern import read_frame_number

@@ -1,7 +1,7 @@
 """The example of a source of one's own runs, and shows its clouds."""
 
 import pytest
-from test_examples import EXAMPLES, assert_ends_quietly, assert_shows, read_url, running
+from support.examples import EXAMPLES, assert_ends_quietly, assert_shows, read_url, running
 
 pytestmark = pytest.mark.realtime
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from test_examples import ROOT, assert_shows, interrupt, read_url, running
+from support.examples import ROOT, assert_shows, interrupt, read_url, running
 
 pytestmark = pytest.mark.realtime
 
