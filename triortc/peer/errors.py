@@ -3,6 +3,7 @@
 import trio
 
 from triortc.protocol.session.events import CloseReason
+from triortc.protocol.session.session import Session
 
 
 class PeerClosed(trio.EndOfChannel):
@@ -40,3 +41,34 @@ class IceFailed(PeerFailed):
         tried = "; ".join(pairs) if pairs else "no pair to try: were candidates exchanged?"
         super().__init__(reason, tried)
         self.pairs = pairs
+
+
+def failure_of(session: Session) -> PeerFailed | None:
+    """Return what a failed session is raised as; None for one that lives or was closed."""
+    ended = session.ended
+    if ended is None or not ended.reason.is_failure:
+        return None
+    if ended.reason is CloseReason.ICE_FAILED:
+        return IceFailed(ended.reason, tuple(map(str, session.ice.candidate_pairs)))
+    return PeerFailed(ended.reason, ended.detail)
+
+
+def check_not_closed(session: Session) -> None:
+    """Refuse to work on what this side has closed.
+
+    Raises:
+      trio.ClosedResourceError: if it has.
+    """
+    if session.ended is not None and session.ended.reason is CloseReason.LOCAL:
+        raise trio.ClosedResourceError("the peer is closed")
+
+
+def check_not_ended(session: Session) -> None:
+    """Tell how a session has ended.
+
+    Raises:
+      PeerClosed: if either side has closed it.
+      PeerFailed: if it has failed.
+    """
+    if session.ended is not None:
+        raise failure_of(session) or PeerClosed(session.ended.reason)

@@ -21,6 +21,7 @@ from triortc.protocol.wire.errors import LocalProtocolError
 
 from .config import PeerConfig
 from .driver import Driver
+from .errors import failure_of
 from .gathering import Gatherer, endpoint_name
 from .parameters import EncodingParameters
 from .remote_track import RemoteTrack
@@ -83,7 +84,7 @@ class Peer(PeerStates):
           LocalProtocolError: if this peer sends the track already.
           trio.ClosedResourceError: after the block.
         """
-        self._check_open()
+        self._check_live()
         track._check_run()
         return self._sections.add_track(track, stream_ids)
 
@@ -108,7 +109,7 @@ class Peer(PeerStates):
           LocalProtocolError: for another kind or direction, or encodings that do not go together.
           trio.ClosedResourceError: after the block.
         """
-        self._check_open()
+        self._check_live()
         track = track_or_kind if isinstance(track_or_kind, LocalTrack) else None
         if track is not None:
             track._check_run()
@@ -121,7 +122,7 @@ class Peer(PeerStates):
 
     def remove_track(self, track: LocalTrack) -> None:
         """Send a track no more; its media section stays, and may be used again (W3C ``removeTrack``)."""
-        self._check_open()
+        self._check_live()
         self._sections.remove_track(track)
 
     @property
@@ -145,7 +146,7 @@ class Peer(PeerStates):
         Raises:
           InvalidStateError: if there is nothing to offer, or an exchange is under way.
         """
-        self._check_open()
+        self._check_live()
         return self._session.create_offer(ice_restart=ice_restart)
 
     def create_answer(self) -> SessionDescription:
@@ -155,7 +156,7 @@ class Peer(PeerStates):
           InvalidStateError: if there is no remote offer.
           NoCommonCodec: if no media section of the offer can be served.
         """
-        self._check_open()
+        self._check_live()
         return self._session.create_answer()
 
     async def set_local_description(self, description: SessionDescription | None = None) -> None:
@@ -209,7 +210,7 @@ class Peer(PeerStates):
 
         A negotiation is needed for it; media goes on meanwhile.
         """
-        self._check_open()
+        self._check_live()
         with self._driver.turn() as session:
             session.restart_ice()
 
@@ -266,7 +267,7 @@ class Peer(PeerStates):
         Raises:
           LocalProtocolError: if *config* has other certificates: they cannot change.
         """
-        self._check_open()
+        self._check_live()
         self._config = self._config.changed_to(config)
 
     # The end, and what can be told
@@ -354,4 +355,4 @@ class Peer(PeerStates):
         self._gathering_state.set(self._gathering_state.value)
         self._negotiation_needed.set(False)
         self._candidate_sender.close()
-        self._sections.end(self._failure(ended))
+        self._sections.end(failure_of(self._session))

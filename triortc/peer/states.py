@@ -3,8 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 
-import trio
-
 from triortc.handles import RunBound
 from triortc.protocol.session.events import (
     CloseReason,
@@ -15,7 +13,7 @@ from triortc.protocol.session.events import (
 )
 from triortc.protocol.session.session import Session
 
-from .errors import IceFailed, PeerClosed, PeerFailed
+from .errors import check_not_closed, check_not_ended
 from .watch import Watched
 
 
@@ -91,21 +89,18 @@ class PeerStates(RunBound):
           PeerFailed: if the peer fails first.
         """
         self._check_open()
-        await self._negotiation_needed.wait_until(lambda needed: needed or self._ended.value is not None)
+        # The value only wakes: what was needed may not be any more.
+        needs = self._session.negotiation
+        await self._negotiation_needed.wait_until(lambda _: needs.needed or self._ended.value is not None)
         self._check_ended()
 
     def _check_open(self) -> None:
         self._check_run()
-        ended = self._ended.value
-        if ended is not None and ended.reason is CloseReason.LOCAL:
-            raise trio.ClosedResourceError("the peer is closed")
+        check_not_closed(self._session)
 
     def _check_ended(self) -> None:
-        ended = self._ended.value
-        if ended is not None:
-            raise self._failure(ended) or PeerClosed(ended.reason)
+        check_not_ended(self._session)
 
-    def _failure(self, ended: SessionEnded) -> PeerFailed | None:
-        if ended.reason is CloseReason.ICE_FAILED:
-            return IceFailed(ended.reason, tuple(map(str, self._session.ice.candidate_pairs)))
-        return PeerFailed(ended.reason, ended.detail) if ended.reason.is_failure else None
+    def _check_live(self) -> None:
+        self._check_open()
+        self._check_ended()

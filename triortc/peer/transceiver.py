@@ -12,6 +12,7 @@ from triortc.protocol.wire.errors import InvalidStateError, LocalProtocolError
 
 from .capabilities import capabilities_of, preferred_capabilities
 from .driver import Driver
+from .errors import check_not_closed, check_not_ended
 from .parameters import SendParameters
 from .remote_track import RemoteTrack
 from .sender import Sender
@@ -180,16 +181,18 @@ class Transceiver(RunBound):
     def stop(self) -> None:
         """End it on both sides: its media section is free for another one, once negotiated.
 
-        A second time does nothing.
+        A second time does nothing, nor does it once the peer has ended.
         """
         self._check_run()
-        if not self.stopped:
+        if not self.stopped and self._driver.session.ended is None:
             with self._driver.turn() as session:
                 session.stop_transceiver(self._core)
             self._sender.set_track(None)
 
     def _check_alive(self) -> None:
         self._check_run()
+        check_not_closed(self._driver.session)
+        check_not_ended(self._driver.session)
         if self.stopped:
             raise InvalidStateError("the transceiver has been stopped")
 
