@@ -29,22 +29,27 @@ if TYPE_CHECKING:
     )
     from triortc.media.encodings import (
         AV1,
+        Encoding,
         G722,
         H264,
+        Limits,
+        Opus,
         PCMA,
         PCMU,
         VP8,
         VP9,
-        Encoding,
-        Limits,
-        Opus,
     )
     from triortc.media.generator import (
+        GeneratorSource,
         audio_source,
         video_source,
     )
     from triortc.media.local_track import (
         LocalTrack,
+        TrackStatistics,
+    )
+    from triortc.media.meters import (
+        SourceStatistics,
     )
     from triortc.media.open import (
         Media,
@@ -54,13 +59,22 @@ if TYPE_CHECKING:
         PushSource,
         open_push_source,
     )
+    from triortc.media.reader import (
+        FrameReader,
+    )
     from triortc.media.recorder import (
+        EncodedTrack,
+        RecordedFileStatistics,
+        RecordedTrackStatistics,
         Recorder,
         RecorderStatistics,
         open_recorder,
     )
     from triortc.media.recording_format import (
         RecorderError,
+    )
+    from triortc.media.rendition import (
+        RenditionStatistics,
     )
     from triortc.media.source import (
         AudioSource,
@@ -74,8 +88,12 @@ if TYPE_CHECKING:
         VideoSource,
     )
     from triortc.media.speaker import (
+        Audible,
         Speaker,
         open_speaker,
+    )
+    from triortc.media.subscription import (
+        Subscription,
     )
     from triortc.media.video_frames import (
         VideoFrames,
@@ -109,6 +127,7 @@ if TYPE_CHECKING:
     )
     from triortc.peer.statistics import (
         PeerStatistics,
+        QueueStatistics,
     )
     from triortc.peer.transceiver import (
         Transceiver,
@@ -136,9 +155,27 @@ if TYPE_CHECKING:
         IceGatheringState,
         SignalingState,
     )
+    from triortc.protocol.session.stats import (
+        AudioSourceStats,
+        CandidatePairStats,
+        CandidateStats,
+        CertificateStats,
+        CodecStats,
+        InboundRtpStats,
+        MediaSourceStats,
+        OutboundRtpStats,
+        PeerConnectionStats,
+        RemoteCandidateStats,
+        RemoteInboundRtpStats,
+        RemoteOutboundRtpStats,
+        Stats,
+        TransportStats,
+        VideoSourceStats,
+    )
     from triortc.protocol.wire.errors import (
         InvalidStateError,
         LocalProtocolError,
+        Malformed,
         NoCommonCodec,
         RemoteProtocolError,
     )
@@ -158,6 +195,7 @@ if TYPE_CHECKING:
     )
     from triortc.web.broadcast import (
         Broadcast,
+        BroadcastStatistics,
         serve_broadcast,
     )
 
@@ -165,29 +203,36 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AV1",
-    "G722",
-    "H264",
-    "PCMA",
-    "PCMU",
-    "VP8",
-    "VP9",
+    "Audible",
     "AudioFrames",
     "AudioSource",
+    "AudioSourceStats",
     "Broadcast",
+    "BroadcastStatistics",
     "Camera",
+    "CandidatePairStats",
+    "CandidateStats",
     "Certificate",
+    "CertificateStats",
     "CloseReason",
+    "CodecStats",
     "Coded",
     "ConnectionState",
     "EncodedFrame",
+    "EncodedTrack",
     "Encoder",
     "EncoderReport",
     "Encoding",
     "EncodingParameters",
+    "FrameReader",
+    "G722",
+    "GeneratorSource",
+    "H264",
     "IceCandidate",
     "IceFailed",
     "IceGatheringState",
     "IceServer",
+    "InboundRtpStats",
     "InvalidStateError",
     "KeyAlgorithm",
     "Limits",
@@ -195,25 +240,38 @@ __all__ = [
     "LocalTrack",
     "LoopStatistics",
     "LoopWatch",
+    "Malformed",
     "Media",
     "MediaError",
     "MediaFile",
+    "MediaSourceStats",
     "MemorySignaling",
     "Microphone",
     "NoCommonCodec",
     "Opus",
+    "OutboundRtpStats",
+    "PCMA",
+    "PCMU",
     "Peer",
     "PeerClosed",
     "PeerConfig",
+    "PeerConnectionStats",
     "PeerFailed",
     "PeerStatistics",
     "PushSource",
+    "QueueStatistics",
     "ReceivedFrame",
+    "RecordedFileStatistics",
+    "RecordedTrackStatistics",
     "Recorder",
     "RecorderError",
     "RecorderStatistics",
+    "RemoteCandidateStats",
+    "RemoteInboundRtpStats",
+    "RemoteOutboundRtpStats",
     "RemoteProtocolError",
     "RemoteTrack",
+    "RenditionStatistics",
     "RtpPacket",
     "Screen",
     "SendParameters",
@@ -222,11 +280,19 @@ __all__ = [
     "SignalingState",
     "SlowStep",
     "Source",
+    "SourceStatistics",
     "Speaker",
+    "Stats",
+    "Subscription",
     "TestPattern",
+    "TrackStatistics",
     "Transceiver",
+    "TransportStats",
+    "VP8",
+    "VP9",
     "VideoFrames",
     "VideoSource",
+    "VideoSourceStats",
     "WebSocketSignaling",
     "WrongRunError",
     "__version__",
@@ -278,10 +344,15 @@ _HOMES = {
         "VP9",
     ),
     "triortc.media.generator": (
+        "GeneratorSource",
         "audio_source",
         "video_source",
     ),
-    "triortc.media.local_track": ("LocalTrack",),
+    "triortc.media.local_track": (
+        "LocalTrack",
+        "TrackStatistics",
+    ),
+    "triortc.media.meters": ("SourceStatistics",),
     "triortc.media.open": (
         "Media",
         "open_media",
@@ -290,12 +361,17 @@ _HOMES = {
         "PushSource",
         "open_push_source",
     ),
+    "triortc.media.reader": ("FrameReader",),
     "triortc.media.recorder": (
+        "EncodedTrack",
+        "RecordedFileStatistics",
+        "RecordedTrackStatistics",
         "Recorder",
         "RecorderStatistics",
         "open_recorder",
     ),
     "triortc.media.recording_format": ("RecorderError",),
+    "triortc.media.rendition": ("RenditionStatistics",),
     "triortc.media.source": (
         "AudioSource",
         "Camera",
@@ -308,9 +384,11 @@ _HOMES = {
         "VideoSource",
     ),
     "triortc.media.speaker": (
+        "Audible",
         "Speaker",
         "open_speaker",
     ),
+    "triortc.media.subscription": ("Subscription",),
     "triortc.media.video_frames": ("VideoFrames",),
     "triortc.net.mux": (
         "SharedPort",
@@ -333,7 +411,10 @@ _HOMES = {
     ),
     "triortc.peer.peer": ("Peer",),
     "triortc.peer.remote_track": ("RemoteTrack",),
-    "triortc.peer.statistics": ("PeerStatistics",),
+    "triortc.peer.statistics": (
+        "PeerStatistics",
+        "QueueStatistics",
+    ),
     "triortc.peer.transceiver": ("Transceiver",),
     "triortc.protocol.dtls.certificate": (
         "Certificate",
@@ -352,9 +433,27 @@ _HOMES = {
         "IceGatheringState",
         "SignalingState",
     ),
+    "triortc.protocol.session.stats": (
+        "AudioSourceStats",
+        "CandidatePairStats",
+        "CandidateStats",
+        "CertificateStats",
+        "CodecStats",
+        "InboundRtpStats",
+        "MediaSourceStats",
+        "OutboundRtpStats",
+        "PeerConnectionStats",
+        "RemoteCandidateStats",
+        "RemoteInboundRtpStats",
+        "RemoteOutboundRtpStats",
+        "Stats",
+        "TransportStats",
+        "VideoSourceStats",
+    ),
     "triortc.protocol.wire.errors": (
         "InvalidStateError",
         "LocalProtocolError",
+        "Malformed",
         "NoCommonCodec",
         "RemoteProtocolError",
     ),
@@ -370,6 +469,7 @@ _HOMES = {
     ),
     "triortc.web.broadcast": (
         "Broadcast",
+        "BroadcastStatistics",
         "serve_broadcast",
     ),
 }

@@ -4,8 +4,8 @@
 class Malformed(ValueError):
     """Bytes or text from the network that break their format.
 
-    The only exception that a parser of untrusted input may raise. It never leaves the
-    library: whoever catches it counts it.
+    The only exception that a parser of untrusted input may raise, and all such parsers are
+    called ``*_untrusted``. Inside the library it is counted, and goes no further.
     """
 
 
