@@ -252,3 +252,28 @@ def test_two_tracks_of_one_kind_have_sources_of_their_own():
     assert first.codecs[0].name == OPUS.name
     assert first.ssrcs[0].id != second.ssrcs[0].id
     assert first.extensions[0].uri == MID_URI
+
+
+def test_a_source_stays_named_while_it_is_not_sent():
+    # Chromium shows nothing of what comes under an SSRC that was gone from the descriptions meanwhile.
+    alice, bob = pair("video")
+    (transceiver,) = alice.transceivers
+    sources = [transceiver.ssrc, transceiver.rtx_ssrc]
+    exchange(alice, bob)
+    transceiver.direction = Direction.INACTIVE
+    offered, answered = exchange(alice, bob)
+    assert [source.id for source in offered.media[0].ssrcs] == sources
+    assert answered.media[0].ssrcs == ()
+
+    transceiver.direction = Direction.SENDONLY
+    bob.transceivers[0].direction = Direction.INACTIVE
+    _, answered = exchange(bob, alice)
+    assert [source.id for source in answered.media[0].ssrcs] == sources
+
+
+def test_a_source_that_was_only_in_an_offer_taken_back_is_not_named():
+    alice, _ = pair("video")
+    alice.set_local(alice.create_offer())
+    alice.set_local(ROLLBACK)
+    alice.transceivers[0].direction = Direction.RECVONLY
+    assert parse(alice.create_offer()).media[0].ssrcs == ()

@@ -175,7 +175,10 @@ def _describe_sources(
 ) -> tuple[tuple[Ssrc, ...], tuple[SsrcGroup, ...]]:
     transceiver = plan.transceiver
     # Encodings with a RID say by it who they are, and need no SSRC in advance.
-    if transceiver is None or not plan.direction.sends or plan.send_rids:
+    if transceiver is None or plan.send_rids:
+        return (), ()
+    # Named once, it is named for good: Chromium would not show what comes under it later again.
+    if not plan.direction.sends and not transceiver.ssrc_announced:
         return (), ()
     stream = next(iter(transceiver.stream_ids), "-")
     attributes = (("cname", cname), ("msid", f"{stream} {transceiver.track_id}"))

@@ -18,6 +18,7 @@ def expect_answer(plan: SectionPlan) -> None:
     if transceiver is None or not plan.accepted:
         return
     transceiver.mid = plan.mid
+    transceiver.ssrc_announced |= plan.direction.sends
     transceiver.receptive = plan.direction.receives
     transceiver.receive_codecs = {**transceiver.receive_codecs, **_receive_types(plan)}
     if transceiver.current_direction is None:
@@ -55,6 +56,7 @@ def settle(plan: SectionPlan, events: deque[SessionEvent], *, provisional: bool)
     transceiver.codecs = codecs
     transceiver.put_sendable_first()
     transceiver.current_direction = plan.direction if codecs else Direction.INACTIVE
+    transceiver.ssrc_announced |= transceiver.current_direction.sends
     transceiver.receptive = transceiver.current_direction.receives
     transceiver.receive_codecs = _receive_types(plan) if codecs else {}
     transceiver.receive_rids = tuple(rid.id for rid in plan.receive_rids)

@@ -17,6 +17,7 @@ AGREED = (
     "repaired_rid_extension_id",
     "send_rids",
     "send_ssrcs",
+    "ssrc_announced",
     "receptive",
     "receive_codecs",
     "receive_rids",
@@ -60,6 +61,7 @@ class Transceiver:
       stopping: whether it was stopped on this side; it neither sends nor receives any more.
       stopped: whether it has ended for good, its media section being rejected.
 
+      ssrc_announced: whether a description of this side's has named its SSRC.
       receptive: whether the remote may send, and may begin before it has answered.
       receive_codecs: what each payload type means that the remote may send.
       receive_rids: the RIDs under which the remote sends several encodings.
@@ -89,6 +91,7 @@ class Transceiver:
     repaired_rid_extension_id: int | None = None
     stopping: bool = False
     stopped: bool = False
+    ssrc_announced: bool = False
     receptive: bool = False
     receive_codecs: Mapping[int, ReceivedCodec] = field(default_factory=dict)
     receive_rids: tuple[str, ...] = ()
