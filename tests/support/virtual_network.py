@@ -114,6 +114,10 @@ class VirtualHost:
     def addresses(self) -> list[str]:
         return sorted(self._addresses, key=is_loopback)
 
+    def move(self, *addresses: str) -> None:
+        """Be in another network from now on; sockets stay bound to where they were."""
+        self._addresses = addresses
+
     def open_endpoint(self, host: str, port: int = 0) -> "VirtualEndpoint":
         if host not in self._addresses:
             raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL), host)

@@ -162,6 +162,11 @@ class SharedPortMember:
             oldest = next(iter(self._ufrags))
             del self._ufrags[oldest], self._tables.ufrags[oldest]
 
+    def remove_ufrag(self, ufrag: str) -> None:
+        """Let STUN requests for a user name fragment come here no more: its ICE restart was given up."""
+        if ufrag in self._ufrags:
+            del self._ufrags[ufrag], self._tables.ufrags[ufrag]
+
     def route(self, local: Address, remote: Address) -> None:
         """Let everything that *remote* sends to the socket *local* come here.
 

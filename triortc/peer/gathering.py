@@ -41,16 +41,23 @@ class Gatherer:
         if self._started:
             return
         self._started = True
-        endpoints = self._member.endpoints if self._member is not None else tuple(self._open_sockets())
-        self._driver.endpoints.update({endpoint.local: endpoint for endpoint in endpoints})
         self._gather(servers)
 
     def restart(self, ufrag: str, servers: Sequence[IceServer]) -> None:
-        """Gather for a new generation: the same sockets under new credentials (RFC 8445 §9)."""
+        """Gather for a new generation (RFC 8445 §9).
+
+        The sockets are the same, under new credentials. This host may be in another network by
+        now: addresses that are new are bound as well, and those that have gone are left out.
+        """
         if self._member is not None:
             self._member.add_ufrag(ufrag)
         if self._started:
             self._gather(servers)
+
+    def roll_back_restart(self, ufrag: str) -> None:
+        """Give a generation up; a shared port keeps but few names of each peer."""
+        if self._member is not None:
+            self._member.remove_ufrag(ufrag)
 
     def route(self, local: Address, remote: Address) -> None:
         """Claim what *remote* sends to a shared socket: its address has been checked."""
@@ -69,8 +76,22 @@ class Gatherer:
         for endpoint in self._sockets:
             endpoint.close()
 
-    def _open_sockets(self) -> list[Endpoint]:
-        for address in self._network.addresses():
+    def _bind(self) -> list[Address]:
+        """Return the addresses of all sockets that can be of use."""
+        if self._member is not None:
+            endpoints: Sequence[Endpoint] = self._member.endpoints
+        else:
+            addresses = self._network.addresses()
+            self._open_sockets(addresses)
+            endpoints = [endpoint for endpoint in self._sockets if endpoint.local[0] in addresses]
+        self._driver.endpoints.update({endpoint.local: endpoint for endpoint in endpoints})
+        return [endpoint.local for endpoint in endpoints]
+
+    def _open_sockets(self, addresses: Sequence[str]) -> None:
+        bound = {endpoint.local[0] for endpoint in self._sockets}
+        for address in addresses:
+            if address in bound:
+                continue
             try:
                 endpoint = self._network.open_endpoint(address)
             except OSError:
@@ -80,10 +101,9 @@ class Gatherer:
             self._nursery.start_soon(
                 self._driver.run_receive, endpoint, name=f"ice.receive {endpoint_name(endpoint.local)}"
             )
-        return self._sockets
 
     def _gather(self, servers: Sequence[IceServer]) -> None:
-        bases = list(self._driver.endpoints)
+        bases = self._bind()
         with self._driver.join_turn() as session:
             now = trio.current_time()
             for base in bases:

@@ -333,6 +333,8 @@ class Peer(PeerStates):
             case events.IceRestarted(ufrag):
                 self._discard_candidates()
                 self._gatherer.restart(ufrag, self._config.ice_servers)
+            case events.IceRestartRolledBack(ufrag):
+                self._gatherer.roll_back_restart(ufrag)
             case events.SendersChanged():
                 self._sections.set_connected(self._session.media.started and self._session.ended is None)
             case events.SessionEnded():
