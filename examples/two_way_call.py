@@ -2,22 +2,13 @@
 
     python examples/two_way_call.py
 
-What comes from one is decoded, and encoded once for all others.
+What comes from one is sent on to all others as it is; nothing is decoded or encoded.
 """
 
 import trio
 from camera_page import serve_camera_page
 
 import triortc
-
-
-async def frames_of(track: triortc.RemoteTrack):
-    async with track.frames() as frames:
-        async for frame in frames:
-            yield frame
-
-
-SOURCES = {"video": triortc.video_source(frames_of), "audio": triortc.audio_source(frames_of)}
 
 
 class Call:
@@ -37,8 +28,7 @@ class Call:
             self.peers.remove(peer)
 
     async def share(self, owner: triortc.Peer, remote: triortc.RemoteTrack) -> None:
-        async with triortc.open_media(SOURCES[remote.kind](remote)) as media:
-            (track,) = media.tracks
+        async with triortc.open_relay(remote) as track:
             self.tracks[track] = remote
             for peer in self.peers - {owner}:
                 peer.add_track(track, *remote.stream_ids)

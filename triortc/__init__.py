@@ -29,18 +29,17 @@ if TYPE_CHECKING:
     )
     from triortc.media.encodings import (
         AV1,
-        Encoding,
         G722,
         H264,
-        Limits,
-        Opus,
         PCMA,
         PCMU,
         VP8,
         VP9,
+        Encoding,
+        Limits,
+        Opus,
     )
     from triortc.media.generator import (
-        GeneratorSource,
         audio_source,
         video_source,
     )
@@ -121,6 +120,9 @@ if TYPE_CHECKING:
     )
     from triortc.peer.peer import (
         Peer,
+    )
+    from triortc.peer.relay import (
+        open_relay,
     )
     from triortc.peer.remote_track import (
         RemoteTrack,
@@ -203,6 +205,12 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AV1",
+    "G722",
+    "H264",
+    "PCMA",
+    "PCMU",
+    "VP8",
+    "VP9",
     "Audible",
     "AudioFrames",
     "AudioSource",
@@ -225,9 +233,6 @@ __all__ = [
     "Encoding",
     "EncodingParameters",
     "FrameReader",
-    "G722",
-    "GeneratorSource",
-    "H264",
     "IceCandidate",
     "IceFailed",
     "IceGatheringState",
@@ -250,8 +255,6 @@ __all__ = [
     "NoCommonCodec",
     "Opus",
     "OutboundRtpStats",
-    "PCMA",
-    "PCMU",
     "Peer",
     "PeerClosed",
     "PeerConfig",
@@ -288,8 +291,6 @@ __all__ = [
     "TrackStatistics",
     "Transceiver",
     "TransportStats",
-    "VP8",
-    "VP9",
     "VideoFrames",
     "VideoSource",
     "VideoSourceStats",
@@ -305,6 +306,7 @@ __all__ = [
     "open_peer",
     "open_push_source",
     "open_recorder",
+    "open_relay",
     "open_shared_port",
     "open_speaker",
     "open_websocket_signaling",
@@ -344,7 +346,6 @@ _HOMES = {
         "VP9",
     ),
     "triortc.media.generator": (
-        "GeneratorSource",
         "audio_source",
         "video_source",
     ),
@@ -410,6 +411,7 @@ _HOMES = {
         "SendParameters",
     ),
     "triortc.peer.peer": ("Peer",),
+    "triortc.peer.relay": ("open_relay",),
     "triortc.peer.remote_track": ("RemoteTrack",),
     "triortc.peer.statistics": (
         "PeerStatistics",

@@ -5,8 +5,7 @@ be cancelled. One that raises may have been none. Of ``async with`` the entry or
 every step of ``async for``.
 """
 
-import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +16,7 @@ import pytest
 import trio
 import trio_websocket
 from support.peers import negotiating, open_two_peers
+from support.public_api import asynchronous, named
 from support.virtual_network import VirtualNetwork
 from trio.testing import assert_checkpoints
 
@@ -114,6 +114,13 @@ async def _played(call: Call) -> None:
         sound.sample_rate = 48_000
         with assert_checkpoints():
             await device.write(sound)
+
+
+async def _subscribed(call: Call) -> None:
+    with call.media.video.subscribe(call.media.video.encodings[0]) as subscription:
+        for act in (subscription.receive, subscription.next_frame):
+            with assert_checkpoints():
+                await act()
 
 
 async def _recorded(call: Call) -> None:
@@ -231,6 +238,7 @@ CHECKS: dict[str, Callable[[Call], Awaitable[None]]] = {
     "RemoteTrack.rtp_packets": context(lambda call: call.video.rtp_packets()),
     "RemoteTrack.wait_ended": waiting(lambda call: call.video.wait_ended()),
     "Speaker: play write": _played,
+    "Subscription: receive next_frame": _subscribed,
     "VideoFrames.__anext__": lambda call: _decoded(call, "video", anext),
     "VideoFrames.aclose": lambda call: _decoded(call, "video", lambda frames: frames.aclose()),
     "negotiate": plain(
@@ -241,6 +249,7 @@ CHECKS: dict[str, Callable[[Call], Awaitable[None]]] = {
     "open_peer": context(lambda call: triortc.open_peer()),
     "open_push_source": context(lambda call: triortc.open_push_source()),
     "open_recorder": context(lambda call: triortc.open_recorder(call.path)),
+    "open_relay": context(lambda call: triortc.open_relay(call.video)),
     "open_shared_port": context(lambda call: triortc.open_shared_port()),
     "open_speaker": context(lambda call: triortc.open_speaker()),
     "open_websocket_signaling": context(lambda call: _by_websocket()),
@@ -253,35 +262,6 @@ HANDED_OUT = {
     "packets": partial(_iterated, name="rtp_packets"),
     "states": _states,
 }
-
-
-def named(entries: Iterable[str]) -> Iterator[str]:
-    for entry in entries:
-        thing, _, methods = entry.partition(": ")
-        yield from (f"{thing}.{method}" for method in methods.split()) if methods else [thing]
-
-
-def is_asynchronous(thing: object) -> bool:
-    """Whether it is to be awaited, or used by ``async with``."""
-    if not callable(thing):
-        return False
-    returned = str(getattr(thing, "__annotations__", {}).get("return"))
-    words = ("AsyncContextManager", "AsyncIterator", "AsyncGenerator", "Awaitable", "Coroutine")
-    return inspect.iscoroutinefunction(thing) or any(word in returned for word in words)
-
-
-def asynchronous(name: str) -> Iterator[str]:
-    """Find what is asynchronous about a public name."""
-    thing = getattr(triortc, name)
-    if not inspect.isclass(thing):
-        if is_asynchronous(thing):
-            yield name
-        return
-    for attribute in dir(thing):
-        if attribute[0] != "_" or attribute in ("__anext__", "__aenter__", "__aexit__"):
-            member = inspect.getattr_static(thing, attribute)
-            if is_asynchronous(getattr(member, "__func__", getattr(member, "fget", member))):
-                yield f"{name}.{attribute}"
 
 
 def test_every_public_asynchronous_function_has_an_entry() -> None:

@@ -54,6 +54,7 @@ class RemoteTrack(RunBound):
         self.id: str = core.remote_track_id or f"{core.kind}-{core.mid}"
         self.stream_ids: tuple[str, ...] = core.remote_stream_ids
         self.rids: tuple[str, ...] = core.receive_rids
+        self._core = core
         self._mid = core.mid
         self._driver = driver
         self._layers: dict[str | None, _Layer] = {}
@@ -208,6 +209,17 @@ class RemoteTrack(RunBound):
             names = ", ".join(self.rids) or "none"
             raise LocalProtocolError(f"{self!r} has no encoding {rid!r}; it has {names}")
         return rid
+
+    @property
+    def _first_codec(self) -> str:
+        """The codec that was agreed on first, in lower case."""
+        codecs = self._core.codecs
+        return codecs[0].capability.name.lower() if codecs else {"video": "vp8", "audio": "opus"}[self.kind]
+
+    def _parameter_of(self, codec: str, name: str) -> str | None:
+        """Return what was agreed on for a codec of this track, or None."""
+        capabilities = (agreed.capability for agreed in self._core.codecs)
+        return next((it.parameter(name) for it in capabilities if it.name.lower() == codec), None)
 
     def _layer(self, rid: str | None) -> "_Layer":
         layer = self._layers.get(rid)
