@@ -16,6 +16,8 @@ from support.aiortc_calls import (
 )
 from support.cards import sum_up
 
+import triortc
+
 pytestmark = pytest.mark.interop
 
 # aiortc's second offer numbers its codecs anew, if the first one was not its own, and then it does not
@@ -156,6 +158,25 @@ async def test_pictures_go_on_when_aiortc_stops_the_sound(then: Side) -> None:
         sum_up(before + await watch(video, 15))
         [pictures] = await foreign.watch(0, frames=15)
         assert sum_up(pictures.sightings).count >= 14
+
+
+async def test_a_call_goes_on_when_aiortc_ignores_an_ice_restart() -> None:
+    """It answers with the credentials that it has, and with no new candidates."""
+    async with open_call() as (peer, foreign, media):
+        assert media.video is not None
+        await foreign.ask("send", kind="video")
+        peer.add_track(media.video)
+        await negotiate(peer, foreign, "triortc")
+        [track] = await receive_tracks(peer, "video")
+        await watch(track, 15)
+
+        peer.restart_ice()
+        await negotiate(peer, foreign, "triortc")
+        await foreign.watch(0, frames=0)
+        assert sum_up(await watch(track, 90)).missing == 0
+        [away] = await foreign.watch(0, frames=60)
+        assert sum_up(away.sightings).count >= 55
+        assert peer.connection_state is triortc.ConnectionState.CONNECTED
 
 
 async def is_quiet(foreign: ForeignPeer, section: int) -> bool:
