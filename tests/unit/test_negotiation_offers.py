@@ -271,6 +271,19 @@ def test_a_source_stays_named_while_it_is_not_sent():
     assert [source.id for source in answered.media[0].ssrcs] == sources
 
 
+def test_one_track_has_an_id_in_each_section():
+    # Chromium: "Duplicate a=msid lines detected".
+    negotiation = make_negotiation()
+    for _ in range(2):
+        negotiation.add_transceiver(
+            "video", Direction.SENDRECV, (VP8,), stream_ids=["stream"], track_id="track"
+        )
+    first, second = parse(negotiation.create_offer()).media
+    assert (first.msids[0].stream, first.msids[0].track) == ("stream", "track")
+    assert second.msids[0].stream == "stream"
+    assert second.msids[0].track not in ("track", None)
+
+
 def test_a_source_that_was_only_in_an_offer_taken_back_is_not_named():
     alice, _ = pair("video")
     alice.set_local(alice.create_offer())

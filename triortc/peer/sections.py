@@ -113,7 +113,8 @@ class MediaSections:
     ) -> None:
         core = transceiver._core
         core.sendable = capabilities_of(track.encodings)
-        core.stream_ids, core.track_id = streams, track.id
+        core.stream_ids = streams
+        session.negotiation.name_track(core, track.id)
         core.reused_by_add_track = True
         core.direction = Direction.of(True, core.direction.receives)
         self._senders[core].set_track(track)

@@ -111,10 +111,14 @@ class Negotiation:
         check_rids(send_rids)
         transceiver = self._roster.make(kind, direction, capabilities, send_rids)
         transceiver.stream_ids = tuple(dict.fromkeys(stream_ids))
-        transceiver.track_id = track_id or transceiver.track_id
+        self._roster.name_track(transceiver, track_id)
         transceiver.created_by_add_track = created_by_add_track
         self._roster.add(transceiver)
         return transceiver
+
+    def name_track(self, transceiver: Transceiver, track_id: str) -> None:
+        """Announce a transceiver's track by its own id, unless another one is announced by it."""
+        self._roster.name_track(transceiver, track_id)
 
     def stop(self, transceiver: Transceiver) -> None:
         """End a transceiver (W3C webrtc §5.4, ``stop``); see :meth:`Session.stop_transceiver`."""

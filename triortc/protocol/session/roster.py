@@ -71,6 +71,14 @@ class Roster:
         if self._saved is not None:
             self._saved[transceiver] = transceiver.save()
 
+    def name_track(self, transceiver: Transceiver, track_id: str) -> None:
+        """Let a transceiver's track go by its own id, if no other one does.
+
+        Chromium refuses a description in which two media sections say the same ``a=msid``.
+        """
+        if track_id and all(each.track_id != track_id for each in self.transceivers):
+            transceiver.track_id = track_id
+
     def add_offered(self, transceiver: Transceiver) -> None:
         """Take the transceiver of an offered section, which may be a new one."""
         if transceiver not in self.transceivers:

@@ -116,7 +116,7 @@ class Signaling(ABC):
           direction: what this side wants of it.
           capabilities: the codecs, the preferred one first.
           stream_ids: the MediaStreams that its track is announced to be in.
-          track_id: its track's id; a random one by default.
+          track_id: its track's id; a random one by default, or if another transceiver has it.
           created_by_add_track: whether a remote offer may be matched with it (RFC 9429 §5.10).
           send_rids: the names of its encodings, when it is to send several.
 
