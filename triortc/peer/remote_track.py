@@ -125,7 +125,7 @@ class RemoteTrack(RunBound):
           format: as FFmpeg names it. Video: a pixel format such as ``"rgb24"`` or ``"gray"``;
             None leaves pictures as they were decoded. Audio: a sample format; None is ``"s16"``.
             Sound has 48,000 samples a second, in stereo.
-          lossless: give every frame, as soon as it can be had; the reader has to keep up within
+          lossless: leave no frame out, and give sound without pacing it; the reader has to keep up within
             the 64 frames that :meth:`encoded_frames` keeps.
           rid: which encoding of a simulcast; by default the first one.
 
