@@ -69,6 +69,20 @@ def test_sound_comes_in_the_form_wanted(codec: str) -> None:
         assert sum(frame.samples for frame in frames) == pytest.approx(rate, rel=0.03)
 
 
+@CODECS
+def test_sound_is_as_loud_on_two_sides_as_on_one(codec: str) -> None:
+    packets = sound(codec, tone(440, 1, SOUND_ENCODERS[codec][1]))
+    loudness = []
+    for layout in ("mono", "stereo"):
+        performer = Performer(format="s16", rate=48_000, layout=layout, live=False)
+        steps = [step for packet in packets for step in _sequence(codec).put(packet)]
+        frames = [frame for done in performer.perform_all(steps) for frame in done.frames]
+        performer.close()
+        samples = np.concatenate([samples_of(frame) for frame in frames])[9600:].astype(float)
+        loudness.append(np.sqrt(np.mean(samples**2, axis=0)))
+    assert loudness[1] == pytest.approx(np.repeat(loudness[0], 2), rel=0.02)
+
+
 def _sequence(codec: str) -> Sequence:
     return Sequence(CLOCK_RATES[codec])
 

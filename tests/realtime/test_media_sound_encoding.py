@@ -63,6 +63,17 @@ def test_a_packet_holds_20_ms(encoding: AudioEncoding) -> None:
     assert 9 <= len(packets) <= 10
 
 
+def test_one_channel_is_as_loud_in_two() -> None:
+    loudest = []
+    for layout in ("mono", "stereo"):
+        raws = [tone(first, 960, layout=layout) for first in range(0, 24_000, 960)]
+        viewer = Viewer(Opus())
+        packets = encode_sound(Opus(bitrate=128_000), raws)
+        sides = np.concatenate([samples for packet in packets for samples in viewer.decode(packet)], axis=1)
+        loudest.append(float(np.sqrt(np.mean(np.square(sides[0, 9600:], dtype=float)))))
+    assert loudest[0] == pytest.approx(loudest[1], rel=0.02)
+
+
 def test_sound_may_change_its_form_on_the_way() -> None:
     forms = [(44_100, "stereo")] * 10 + [(48_000, "mono")] * 10 + [(8_000, "mono")] * 10
     raws = [

@@ -10,6 +10,7 @@ from .encoder import Coded
 from .encodings import AudioEncoding
 from .inbox import Raw
 from .source import MediaError, media_errors
+from .stereo import as_stereo
 
 OPUS_RATE = 48_000
 
@@ -68,6 +69,8 @@ class AudioEncoder:
           MediaError: when the encoder fails.
         """
         sound = cast(av.AudioFrame, raw.frame)
+        if self._layout == "stereo":
+            sound = as_stereo(sound)
         resampler = self._adapt(sound)
         self._clock.note_input(raw.timestamp, raw.time, sound.samples / sound.sample_rate)
         with media_errors(f"encode {self._encoding.name}"):

@@ -19,6 +19,7 @@ import numpy as np
 
 from .devices import ALSA_CONFIG
 from .source import MediaError, media_errors
+from .stereo import as_stereo
 
 RATE = 48_000
 LAYOUT = "stereo"
@@ -54,6 +55,7 @@ class Loudspeaker:
         Raises:
           MediaError: when the device has failed.
         """
+        frame = as_stereo(frame)
         form = (frame.format.name, frame.layout.name, frame.sample_rate)
         if self._resampler is None or form != self._form:
             self._form, self._resampler = form, av.AudioResampler("s16", LAYOUT, RATE)

@@ -14,6 +14,7 @@ from triortc.protocol.wire.errors import LocalProtocolError
 
 from .audio_decoder import SoundDecoder, open_sound_decoder
 from .loudness import mean_square
+from .stereo import as_stereo
 from .timestretch import Sound, lengthen, shorten
 
 FORMATS = ("s16", "s16p", "flt", "fltp")
@@ -102,6 +103,8 @@ class Performer:
     def _convert(self, sound: Sound, decoder: SoundDecoder) -> list[av.AudioFrame]:
         frame = av.AudioFrame.from_ndarray(sound.reshape(1, -1), "s16", LAYOUTS[decoder.channels - 1])
         frame.sample_rate = decoder.rate
+        if self._form[1] == "stereo":
+            frame = as_stereo(frame)
         frames = [frame] if self._resampler is None else self._resampler.resample(frame)
         return [frame for frame in frames if frame.samples]
 
