@@ -17,7 +17,7 @@ Measured = Callable[[str], None]
 pytestmark = pytest.mark.browser
 
 SCREENSHOTS = Path(os.environ.get("TRIORTC_SCREENSHOTS", "/tmp/triortc-screenshots"))
-SECONDS = 3
+SECONDS = 2
 
 
 async def exchange_media(call: Call) -> None:

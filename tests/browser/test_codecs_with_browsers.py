@@ -14,7 +14,7 @@ from triortc.media.encodings import AudioEncoding, VideoEncoding
 Measured = Callable[[str], None]
 pytestmark = pytest.mark.browser
 
-SECONDS = 1.5
+SECONDS = 1
 TOGETHER: tuple[tuple[VideoEncoding, AudioEncoding], ...] = (
     (triortc.VP8(), triortc.Opus()),
     (triortc.VP9(), triortc.G722()),

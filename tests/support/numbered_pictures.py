@@ -28,10 +28,10 @@ def clock() -> int:
 
 @triortc.video_source
 async def numbered_pictures(
-    size: tuple[int, int] = SIZE, framerate: float = FRAMERATE
+    first: int = 0, size: tuple[int, int] = SIZE, framerate: float = FRAMERATE
 ) -> AsyncGenerator[NDArray[np.uint8], None]:
-    """Draw what the browser's camera draws."""
-    (width, height), number, begin = size, 0, trio.current_time()
+    """Draw what the browser's camera draws; *first* is the first number."""
+    (width, height), number, begin = size, first, trio.current_time()
     while True:
         picture = np.full((height, width, 3), (40, 60, 120), np.uint8)
         left = number * 8 % (width - height // 8)
@@ -40,7 +40,7 @@ async def numbered_pictures(
             _draw_row(picture, row, value)
         yield picture
         number += 1
-        await trio.sleep_until(begin + number / framerate)
+        await trio.sleep_until(begin + (number - first) / framerate)
 
 
 def _draw_row(picture: NDArray[np.uint8], row: int, number: int) -> None:
