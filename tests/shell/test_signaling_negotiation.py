@@ -150,3 +150,21 @@ async def test_candidates_that_overtake_the_first_description_are_taken(autojump
             with trio.fail_after(10):
                 await viewer.wait_connected()
             nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("others", [0, 1])
+async def test_a_section_that_is_stopped_while_its_offer_waits_is_not_offered(autojump_clock, others):
+    async with open_two_peers() as (alice, bob), negotiating(alice, bob):
+        for _ in range(others):
+            alice.add_transceiver("audio")
+        await trio.sleep(1)
+        async with alice._operations:  # somebody's description is being applied
+            stopped = alice.add_transceiver("video")
+            await trio.sleep(1)
+            stopped.stop()
+        await trio.sleep(1)
+        assert [len(peer.transceivers) for peer in (alice, bob)] == [others, others]
+        assert not alice.negotiation_needed
+        alice.add_transceiver("video")
+        with trio.fail_after(5):
+            await bob.wait_connected()

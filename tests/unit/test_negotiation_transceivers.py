@@ -204,6 +204,33 @@ def test_an_offer_for_a_stopped_transceiver_is_answered_by_rejecting_it():
     assert (alice.needed, bob.needed) == (False, False)
 
 
+def test_one_that_is_stopped_while_its_offer_waits_to_be_set_is_taken_back_by_the_next():
+    alice, bob = pair()
+    kept, stopped = add(alice), add(alice, kind="audio")
+    offered = alice.create_offer()
+    alice.stop(stopped)
+    alice.set_local(offered)
+    bob.set_remote(offered)
+    answered = bob.create_answer()
+    bob.set_local(answered)
+    alice.set_remote(answered)
+    assert alice.needed
+    exchange(alice, bob)
+    assert (stopped.stopped, alice.transceivers, len(bob.transceivers)) == (True, [kept], 1)
+    assert not alice.needed
+
+
+def test_one_that_is_stopped_and_never_offered_needs_no_negotiation():
+    alice, bob = pair()
+    stopped = add(alice)
+    alice.create_offer()
+    alice.stop(stopped)
+    assert not alice.needed
+    add(alice, kind="audio")
+    exchange(alice, bob)
+    assert (stopped.stopped, len(alice.transceivers), len(bob.transceivers)) == (True, 1, 1)
+
+
 def test_nothing_is_added_or_stopped_after_the_end():
     alice, _ = pair()
     transceiver = add(alice)

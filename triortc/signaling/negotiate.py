@@ -10,7 +10,7 @@ from triortc.peer.peer import Peer
 from triortc.protocol.ice.candidate import IceCandidate
 from triortc.protocol.sdp.description import SessionDescription
 from triortc.protocol.session.events import SignalingState
-from triortc.protocol.wire.errors import RemoteProtocolError
+from triortc.protocol.wire.errors import InvalidStateError, RemoteProtocolError
 
 from .messages import SignalingMessage
 
@@ -67,11 +67,18 @@ class _Negotiator:
                 await self._peer.wait_negotiation_needed()
                 async with self._exchange:
                     if self._peer.negotiation_needed:
-                        await self._peer.set_local_description(self._peer.create_offer())
-                        await self._channel.send(self._peer.local_description)
+                        await self._offer()
         except (PeerClosed, PeerFailed, trio.BrokenResourceError, trio.ClosedResourceError):
             # The peer or the channel has ended, and with it the need to negotiate.
             whole.cancel()
+
+    async def _offer(self) -> None:
+        try:
+            # The offer is made when its turn has come: tracks come and go until then.
+            await self._peer.set_local_description()
+        except InvalidStateError:
+            return  # by then there was nothing to offer
+        await self._channel.send(self._peer.local_description)
 
     async def receive(self) -> None:
         try:
@@ -112,7 +119,7 @@ class _Negotiator:
             return
         await peer.set_remote_description(description)
         await self._take_early_candidates()
-        await peer.set_local_description(peer.create_answer())
+        await peer.set_local_description()
         await self._channel.send(peer.local_description)
 
     async def _take_early_candidates(self) -> None:

@@ -46,7 +46,9 @@ def _differs(
     if transceiver.stopped:
         rejected = (ours is None or ours.rejected) or (theirs is not None and theirs.rejected)
         return not rejected
-    if transceiver.stopping or ours is None:
+    if transceiver.stopping:
+        return transceiver.mid is not None  # else the remote side never knew of it
+    if ours is None:
         return True
     return _streams_differ(transceiver, ours) or _direction_differs(transceiver, ours, theirs, offered)
 

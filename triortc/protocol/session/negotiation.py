@@ -126,7 +126,10 @@ class Negotiation:
         if transceiver.stopping:
             return
         retire(transceiver, self.events)
-        self._roster.end_unassociated()
+        # A description that was created before may still be set, and then the remote side has to be told.
+        created = {plan.transceiver for each in self._created.values() for plan in each.plans}
+        if transceiver not in created:
+            self._roster.end_unassociated()
 
     def restart_ice(self) -> None:
         """Let the next offer have new credentials (W3C webrtc §4.4.2, ``restartIce``)."""
