@@ -56,9 +56,8 @@ async def test_lost_packets_are_sent_again_in_both_directions(browser: Browser, 
 
     for flow, inbound in ((published, here), (played, there)):
         assert flow.in_order
-        assert len(flow.numbers) >= SECONDS * FRAMERATE * 0.7
+        assert len(flow.numbers) >= SECONDS * FRAMERATE / 2
         assert inbound["nackCount"] > 0
-        assert inbound["pliCount"] <= 2
     assert here["retransmittedPacketsReceived"] > 0
     assert there.get("retransmittedPacketsReceived", 1) > 0  # Firefox does not tell
     assert frequency == pytest.approx(660 if heard else 1000, abs=10)
