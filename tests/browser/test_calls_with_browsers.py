@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import trio
 from support.browser import Browser
-from support.browser_calls import Call, open_call, open_caller, open_negotiating_call, until
+from support.browser_calls import open_call, open_caller, open_negotiating_call, until
 from support.numbered_pictures import FRAMERATE, numbered_pictures, tone
 
 import triortc
@@ -18,15 +17,6 @@ pytestmark = pytest.mark.browser
 
 SCREENSHOTS = Path(os.environ.get("TRIORTC_SCREENSHOTS", "/tmp/triortc-screenshots"))
 SECONDS = 2
-
-
-async def exchange_media(call: Call) -> None:
-    """Let both sides see and hear each other, from when the first picture was seen on both."""
-    await until(lambda: len(call.watchers) == 2)
-    await until(lambda: call.watcher("video").seen)
-    await call.caller.wait_seen()
-    call.watcher("video").drain()
-    await trio.sleep(SECONDS)
 
 
 def assert_sane(inbound: dict[str, Any]) -> None:
@@ -45,40 +35,16 @@ async def test_pictures_and_sound_go_both_ways(browser: Browser, offerer: str, m
         open_caller(browser) as caller,
         open_call(caller) as call,
     ):
-        for track in media.tracks:
-            call.peer.add_track(track)
-        if offerer == "browser":
-            await caller.add("video")
-            await caller.add("audio")
-            await call.browser_offers()
-        else:
-            for kind in ("video", "audio"):
-                await caller.call("addTrack", {"kind": kind})
-            await call.triortc_offers()
-        await exchange_media(call)
+        await call.connect(media.tracks, offerer=offerer)
+        exchange = await call.exchange(SECONDS)
+        measured(str(exchange))
+        await caller.screenshot(SCREENSHOTS / f"{browser.name}-call.png")
 
-        published, played = call.watcher("video").drain(), await caller.drain()
-        measured(f"published: {published}")
-        measured(f"played: {played}")
-        frequency, amplitude = call.watcher("audio").hear()
-        heard = await caller.call("hear")
-        measured(f"heard {frequency:.0f} Hz at {amplitude:.2f} by triortc, {heard} by the browser")
-        caller.screenshot(SCREENSHOTS / f"{browser.name}-call.png")
-        (inbound,) = await caller.stats("inbound-rtp", "video")
-        (outbound,) = await caller.stats("outbound-rtp", "video")
-        (sound,) = await caller.stats("inbound-rtp", "audio")
-
-    for flow in (published, played):
-        assert flow.in_order
-        assert len(flow.numbers) >= SECONDS * FRAMERATE / 2
-        assert flow.delay < 0.5
-    assert frequency == pytest.approx(660 if heard else 1000, abs=5)
-    assert amplitude > 0.05
-    assert heard is None or heard["frequency"] == pytest.approx(880, abs=12)
-    assert_sane(inbound)
-    assert sound["packetsLost"] == 0
-    assert heard or sound["totalAudioEnergy"] > 0
-    assert outbound["nackCount"] == 0
+    exchange.check(pictures=SECONDS * FRAMERATE / 2)
+    assert max(exchange.published.delay, exchange.played.delay) < 0.5
+    assert_sane(exchange.inbound["video"])
+    assert exchange.inbound["audio"]["packetsLost"] == 0
+    assert exchange.outbound["video"]["nackCount"] == 0
 
 
 async def test_fake_devices_are_published_to_a_server_of_peers(browser: Browser, measured: Measured) -> None:

@@ -1,8 +1,10 @@
 """Calls between a real browser (tests/browser/caller.html) and a triortc peer of the test's own process."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import trio
@@ -52,9 +54,52 @@ class Caller:
         """Return each transceiver's current direction."""
         return [each["currentDirection"] for each in await self.call("transceivers")]
 
-    def screenshot(self, path: Any) -> None:
+    async def screenshot(self, path: Path) -> None:
         """Save what the page looks like."""
-        self._page.screenshot(path)
+        async with self._turn:
+            await trio.to_thread.run_sync(self._page.screenshot, path)
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What both sides have got of each other for some time.
+
+    Attributes:
+      published: the browser's pictures, as triortc saw them.
+      played: triortc's pictures, as the browser saw them.
+      hertz, amplitude: the browser's tone, as triortc heard it.
+      heard: triortc's tone, as the browser heard it; None where it cannot listen.
+      inbound: the browser's statistics of what came, by kind.
+      outbound: the browser's statistics of what went out, by kind.
+    """
+
+    published: Flow
+    played: Flow
+    hertz: float
+    amplitude: float
+    heard: dict[str, float] | None
+    inbound: dict[str, dict[str, Any]]
+    outbound: dict[str, dict[str, Any]]
+
+    def __str__(self) -> str:
+        tones = f"{self.hertz:.0f} Hz at {self.amplitude:.2f}"
+        if self.heard is not None:
+            tones += f" and {self.heard['frequency']:.0f} Hz at {self.heard['level']:.0f} dB"
+        return f"published {self.published}; played {self.played}; heard {tones}"
+
+    def check(self, pictures: float) -> None:
+        """Check that so many pictures came in either direction, in order, and the tones."""
+        for flow in (self.published, self.played):
+            assert flow.in_order
+            assert len(flow.numbers) >= pictures
+        # Firefox hums at another pitch, and hears nothing without a loudspeaker.
+        assert abs(self.hertz - (1000 if self.heard is None else 660)) < 10
+        assert self.amplitude > 0.05
+        if self.heard is None:
+            assert self.inbound["audio"]["totalAudioEnergy"] > 0
+        else:
+            assert abs(self.heard["frequency"] - 880) < 12
+            assert self.heard["level"] > -60
 
 
 class Call:
@@ -82,7 +127,43 @@ class Call:
         """Return who decodes the newest track of a kind."""
         return next(watcher for watcher in reversed(self.watchers) if watcher.track.kind == kind)
 
+    async def exchange(self, seconds: float) -> Exchange:
+        """Let both sides see and hear each other, from when they first do."""
+        await until(lambda: len(self.watchers) == 2)
+        video, audio = self.watcher("video"), self.watcher("audio")
+        await until(lambda: video.seen and audio.hear()[1] > 0.05)
+        await self.caller.wait_seen()
+        video.drain()
+        await trio.sleep(seconds)
+        published, played = video.drain(), await self.caller.drain()
+        inbound, outbound = [
+            {kind: (await self.caller.stats(f"{way}-rtp", kind))[0] for kind in ("video", "audio")}
+            for way in ("inbound", "outbound")
+        ]
+        heard = await self.caller.call("hear")
+        return Exchange(published, played, *audio.hear(), heard, inbound, outbound)
+
     # Signaling by hand
+
+    async def connect(
+        self,
+        tracks: Iterable[triortc.LocalTrack],
+        *,
+        offerer: str,
+        codecs: Iterable[str | None] = (None, None),
+    ) -> None:
+        """Send *tracks* from here, and from the browser a picture and a tone.
+
+        A browser that offers offers these *codecs* alone, of video and of audio.
+        """
+        for track in tracks:
+            self.peer.add_track(track)
+        for kind, codec in zip(("video", "audio"), codecs, strict=True):
+            if offerer == "browser":
+                await self.caller.add(kind, codec=codec)
+            else:
+                await self.caller.call("addTrack", {"kind": kind})
+        await (self.browser_offers() if offerer == "browser" else self.triortc_offers())
 
     async def browser_offers(self) -> None:
         """Exchange an offer of the browser's and an answer."""
