@@ -72,3 +72,17 @@ async def test_a_failure_during_cancellation_is_not_lost(autojump_clock: trio.te
 
     with pytest.raises(KeyError), trio.move_on_after(1):
         await run(fail_late, trio.sleep_forever)
+
+
+async def test_one_failure_that_several_raise_is_one(autojump_clock: trio.testing.MockClock) -> None:
+    error = KeyError()
+    with pytest.raises(KeyError) as raised:
+        await run(partial(fail, error), partial(fail, error), body=lambda _: run(partial(fail, error)))
+    assert raised.value is error
+
+
+async def test_one_failure_is_in_the_bodys_group_or_beside_it(autojump_clock: trio.testing.MockClock) -> None:
+    error = KeyError()
+    group = ExceptionGroup("mine", [error])
+    with pytest.RaisesGroup(KeyError, match="mine"):
+        await run(partial(fail, error), body=lambda _: fail(group))

@@ -19,14 +19,14 @@ HOSTS = ("10.0.0.1", "10.0.0.2")
 
 @asynccontextmanager
 async def open_two_peers(
-    network: VirtualNetwork | None = None,
+    network: VirtualNetwork | None = None, *, hosts: tuple[str, str] = HOSTS
 ) -> AsyncIterator[tuple[triortc.Peer, triortc.Peer]]:
     """Open a sender and a viewer on two hosts of their own; nothing is negotiated."""
     network = network or VirtualNetwork(delay=0.01)
     async with AsyncExitStack() as peers:
-        with using_network(network.host(HOSTS[0])):
+        with using_network(network.host(hosts[0])):
             sender = await peers.enter_async_context(triortc.open_peer())
-        with using_network(network.host(HOSTS[1])):
+        with using_network(network.host(hosts[1])):
             viewer = await peers.enter_async_context(triortc.open_peer())
         yield sender, viewer
 
