@@ -19,7 +19,8 @@ EXAMPLES = {path.name: path.read_text() for path in sorted(ROOT.glob("examples/*
 HELPERS = ("camera_page.py",)
 
 FREE_PORTS = f"""
-import functools, sys, triortc
+import functools, signal, sys, triortc
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore Ctrl-C
 sys.path.append({str(ROOT / "examples")!r})
 import camera_page
 triortc.serve_broadcast = functools.partial(triortc.serve_broadcast, port=0)
