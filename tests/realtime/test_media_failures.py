@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from triortc.media import video_encoder
-from triortc.media.encodings import VP8, Encoding, Kind, Opus
+from triortc.media.encodings import AV1, H264, VP8, VP9, Encoding, Kind, Opus
 from triortc.media.open import open_media
 from triortc.media.reader import Captured
 from triortc.media.source import Camera, MediaError, MediaFile, TestPattern
@@ -92,11 +92,22 @@ async def test_a_missing_encoder_is_known_before_anything_is_opened(
         ((PATTERN,), {"video": Opus()}, "is no video encoding"),
         ((PATTERN,), {"audio": [VP8()]}, "is no audio encoding"),
         ((PATTERN,), {"video": "vp8"}, "is no video encoding"),
+        ((PATTERN,), {"video": VP8}, "is no video encoding"),
     ],
 )
 async def test_misuse_is_told_at_once(sources: tuple, options: dict, words: str) -> None:
     with pytest.raises(LocalProtocolError, match=words):
         await enter(*sources, **options)
+
+
+@pytest.mark.parametrize("encoding", [VP8, VP9, H264, AV1, Opus])
+@pytest.mark.parametrize("bitrate", [-5, 0, 5, 10**12])
+async def test_a_bitrate_that_no_encoder_takes_is_refused_before_anybody_watches(
+    encoding: type[VP8 | Opus], bitrate: int
+) -> None:
+    kind = encoding.kind
+    with pytest.raises(MediaError, match=r"cannot encode .* bits per second"):
+        await enter(TestPattern(), **{kind: encoding(bitrate=bitrate)})
 
 
 async def watch_until_it_dies(source: Dying) -> None:

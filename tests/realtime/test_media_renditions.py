@@ -9,7 +9,7 @@ import pytest
 import trio
 from media_clips import Viewer, make_clip
 
-from triortc.media.encodings import H264, VP8, Encoding, Limits, Opus
+from triortc.media.encodings import AV1, H264, VP8, VP9, Encoding, Limits, Opus
 from triortc.media.local_track import LocalTrack
 from triortc.media.open import open_media
 from triortc.media.source import MediaFile, TestPattern
@@ -49,6 +49,19 @@ async def test_viewers_with_equal_limits_share_an_encoder() -> None:
             assert await receive(first, 5) == await receive(second, 5)
             assert (await other.receive()) not in await receive(first, 1)
         assert [each.limits for each in track.statistics().renditions] == [Limits()]
+
+
+@pytest.mark.parametrize("encoding", [VP8(), VP9(), H264(), AV1(), Opus()])
+async def test_a_viewer_who_wants_next_to_nothing_does_not_end_the_track_for_others(
+    encoding: Encoding,
+) -> None:
+    limits = Limits(max_bitrate=1, scale_resolution_down_by=1000)
+    with trio.fail_after(20):
+        async with open_media(PATTERN, video=VP8() if encoding.kind == "audio" else encoding) as media:
+            (track,) = (track for track in media.tracks if track.kind == encoding.kind)
+            with track.subscribe(encoding, limits=limits) as poor, track.subscribe(encoding) as other:
+                await receive(poor, 5)
+                await receive(other, 5)
 
 
 async def test_a_picture_is_scaled_for_whom_it_is_to_be() -> None:

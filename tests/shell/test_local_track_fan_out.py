@@ -130,7 +130,7 @@ async def test_a_cancelled_receive_loses_no_frame(autojump_clock: trio.testing.M
 async def test_an_encoding_is_one_of_the_tracks_own(autojump_clock: trio.testing.MockClock) -> None:
     with open_fed_track("video", [VP8(), H264()]) as (track, feed):
         with pytest.raises(LocalProtocolError, match="has no encoding"):
-            track.subscribe(VP8(bitrate=1))
+            track.subscribe(VP8(bitrate=10_000))
         with track.subscribe(H264()) as other:
             feed.publish(make_frame(0), VP8())
             assert other.depth == 0

@@ -1,6 +1,7 @@
 """Transceivers: directions, codecs, parameters, another track in the same stream, and the stop."""
 
 import itertools
+import math
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -162,7 +163,15 @@ async def test_inactive_parameters_send_nothing_and_old_ones_are_refused(autojum
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"max_bitrate": 0}, {"max_framerate": -1}, {"scale_resolution_down_by": 0.5}, {"rid": "a b"}],
+    [
+        {"max_bitrate": 0},
+        {"max_framerate": -1},
+        {"max_framerate": math.nan},
+        {"scale_resolution_down_by": 0.5},
+        {"scale_resolution_down_by": math.nan},
+        {"scale_resolution_down_by": math.inf},
+        {"rid": "a b"},
+    ],
 )
 def test_parameters_that_mean_nothing_are_refused(wrong):
     with pytest.raises(triortc.LocalProtocolError):

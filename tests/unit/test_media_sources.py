@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from triortc.media.encodings import H264, VP8, Opus
+from triortc.media.encodings import H264, VP8, Limits, Opus
 from triortc.media.source import Camera, MediaError, MediaFile, Microphone, Screen, TestPattern
 
 Description = VP8 | H264 | Opus | TestPattern | Camera | Microphone | MediaFile | Screen
@@ -79,3 +79,16 @@ def test_what_cannot_be_opened_is_one_clear_line(source: Camera | Microphone | M
     with pytest.raises(MediaError, match=words) as raised:
         source.open()
     assert "\n" not in str(raised.value)
+
+
+def test_an_application_that_opus_does_not_know_is_refused() -> None:
+    with pytest.raises(ValueError, match="voip, audio, lowdelay"):
+        Opus(application="music")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_limits_are_numbers(number: float) -> None:
+    with pytest.raises(ValueError, match="scale_resolution_down_by"):
+        Limits(scale_resolution_down_by=number)
+    with pytest.raises(ValueError, match="frame rate"):
+        Limits(max_framerate=number)

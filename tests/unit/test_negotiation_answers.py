@@ -31,7 +31,7 @@ from triortc.protocol.sdp.description import (
     parse_description_untrusted,
 )
 from triortc.protocol.session.codecs import VP8 as VP8_CODEC
-from triortc.protocol.session.codecs import default_capabilities
+from triortc.protocol.session.codecs import default_capabilities, h264
 from triortc.protocol.session.events import TransceiverAdded
 from triortc.protocol.session.negotiation import Negotiation
 from triortc.protocol.wire.errors import NoCommonCodec
@@ -187,6 +187,14 @@ def test_the_error_names_the_section_that_has_no_common_codec():
     with pytest.raises(NoCommonCodec, match="VP8") as caught:
         negotiation.create_answer()
     assert caught.value.mid == "the-video"
+
+
+def test_the_error_tells_a_codec_of_another_form_from_an_unknown_one():
+    negotiation = make_negotiation()
+    add_sender(negotiation, "video", h264("64001f"))
+    negotiation.set_remote(offer(video("0", *OLD_H264)))
+    with pytest.raises(NoCommonCodec, match=r"knows H264 with other parameters \(a=fmtp\) only"):
+        negotiation.create_answer()
 
 
 def test_a_receiver_answers_recvonly_and_announces_no_source():

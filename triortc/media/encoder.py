@@ -2,6 +2,7 @@
 
 import time
 from fractions import Fraction
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from triortc.protocol.rtp.frame import EncodedFrame
@@ -12,6 +13,10 @@ from .inbox import Raw
 
 if TYPE_CHECKING:
     from av import AudioFrame, VideoFrame
+
+
+SMALLEST = MappingProxyType({"AV1": 64})
+"""Pixels that a side has at least, where the encoder wants more than two."""
 
 
 class Coded(NamedTuple):
@@ -88,7 +93,7 @@ class Stage:
     ) -> None:
         self._encoder = encoding.open_encoder(framerate)
         self._packetize = FORMATS[encoding.name.lower()].new_packetizer()
-        self._scaler = Scaler(scale) if encoding.kind == "video" else None
+        self._scaler = Scaler(scale, SMALLEST.get(encoding.name, 2)) if encoding.kind == "video" else None
         self._rates = encoding.clock_rate, clock_rate or encoding.clock_rate
         self._bitrate = encoding.bitrate
         self.size: tuple[int, int] | None = None
@@ -136,19 +141,21 @@ class Stage:
 
 
 class Scaler:
-    """Brings pictures to the size wanted, which is even."""
+    """Brings pictures to the size wanted, which is even, and not so small that it cannot be encoded."""
 
-    def __init__(self, scale: float) -> None:
+    def __init__(self, scale: float, smallest: int = 2) -> None:
         from av.video.reformatter import VideoReformatter
 
         self._scale = Fraction(scale).limit_denominator(1000)
+        self._smallest = smallest
         # One of our own: a frame's is shared with other encoders, at work in other threads.
         self._reformatter = VideoReformatter()
 
     def scale(self, raw: Raw) -> Raw:
         """Return the picture in its size; as it is if that is its own."""
         frame = cast("VideoFrame", raw.frame)
-        width, height = (max(2, int(side / self._scale) & ~1) for side in (frame.width, frame.height))
+        scale = max(Fraction(1), min(self._scale, Fraction(min(frame.width, frame.height), self._smallest)))
+        width, height = (max(2, int(side / scale) & ~1) for side in (frame.width, frame.height))
         if (width, height) == (frame.width, frame.height):
             return raw
         return raw._replace(frame=self._reformatter.reformat(frame, width, height))

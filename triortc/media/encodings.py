@@ -4,10 +4,11 @@ An encoding of one's own is a frozen dataclass with what :class:`Encoding` names
 ``docs/encoders.md``.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, Self, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, Self, TypeAlias, get_args, runtime_checkable
 
 if TYPE_CHECKING:
     from .encoder import Encoder
@@ -62,6 +63,25 @@ class Encoding(Protocol):
         ...
 
 
+LOWEST_BITRATE = 6_000
+"""Bits per second: Opus goes no lower (RFC 7587 §6.1), and no picture is worth less."""
+
+HIGHEST_BITRATE = MappingProxyType[Kind, int]({"audio": 510_000, "video": 1_000_000_000})
+
+
+def _check_bitrate(encoding: "VideoEncoding | Opus") -> None:
+    """Refuse what no encoder takes: it would fail only once somebody watches.
+
+    What is never encoded may say anything, such as 0 for a file that does not tell.
+    """
+    from .source import MediaError
+
+    highest = HIGHEST_BITRATE[encoding.kind]
+    if not LOWEST_BITRATE <= encoding.bitrate <= highest:
+        allowed = f"it takes {LOWEST_BITRATE:,} to {highest:,} bits per second"
+        raise MediaError(f"cannot encode {encoding.name} at {encoding.bitrate:,}: {allowed}")
+
+
 @dataclass(frozen=True, slots=True)
 class VP8:
     """VP8 video (RFC 7741).
@@ -84,6 +104,7 @@ class VP8:
         """Open an encoder; called in a worker thread."""
         from .video_encoder import VideoEncoder
 
+        _check_bitrate(self)
         return VideoEncoder(self, framerate)
 
 
@@ -109,6 +130,7 @@ class VP9:
         """Open an encoder; called in a worker thread."""
         from .video_encoder import VideoEncoder
 
+        _check_bitrate(self)
         return VideoEncoder(self, framerate)
 
 
@@ -186,6 +208,7 @@ class H264:
         """Open an encoder; called in a worker thread."""
         from .video_encoder import VideoEncoder
 
+        _check_bitrate(self)
         return VideoEncoder(self, framerate)
 
 
@@ -211,7 +234,11 @@ class AV1:
         """Open an encoder; called in a worker thread."""
         from .video_encoder import VideoEncoder
 
+        _check_bitrate(self)
         return VideoEncoder(self, framerate)
+
+
+OpusApplication: TypeAlias = Literal["voip", "audio", "lowdelay"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,13 +258,18 @@ class Opus:
     stereo: bool = True
     fec: bool = True
     dtx: bool = False
-    application: Literal["voip", "audio", "lowdelay"] = "audio"
+    application: OpusApplication = "audio"
 
     name: ClassVar[str] = "opus"
     kind: ClassVar[Kind] = "audio"
     clock_rate: ClassVar[int] = 48_000
     channels: ClassVar[int | None] = 2
     encoder: ClassVar[str] = "libopus"
+
+    def __post_init__(self) -> None:
+        if self.application not in get_args(OpusApplication):
+            names = ", ".join(get_args(OpusApplication))
+            raise ValueError(f"{self.application!r} is no application of Opus; write {names}")
 
     @property
     def fmtp(self) -> Parameters:
@@ -250,6 +282,7 @@ class Opus:
         """Open an encoder; called in a worker thread."""
         from .audio_encoder import OPUS_RATE, AudioEncoder, SilenceGate
 
+        _check_bitrate(self)
         options = {
             "application": self.application,
             "frame_duration": "20",
@@ -330,7 +363,8 @@ class Limits:
     """What a viewer wants less of than an encoding gives (W3C ``RTCRtpEncodingParameters``).
 
     Attributes:
-      max_bitrate: in bits per second; None is what the encoding says.
+      max_bitrate: in bits per second, less than 6,000 counting as 6,000; None is what the encoding
+        says.
       max_framerate: in frames per second; None is what the source gives.
       scale_resolution_down_by: what width and height are divided by, 1 or more.
     """
@@ -342,9 +376,9 @@ class Limits:
     def __post_init__(self) -> None:
         if self.max_bitrate is not None and self.max_bitrate <= 0:
             raise ValueError(f"a bitrate of at most {self.max_bitrate} is none")
-        if self.max_framerate is not None and self.max_framerate <= 0:
+        if self.max_framerate is not None and not 0 < self.max_framerate < math.inf:
             raise ValueError(f"a frame rate of at most {self.max_framerate} is none")
-        if not self.scale_resolution_down_by >= 1:
+        if not 1 <= self.scale_resolution_down_by < math.inf:
             raise ValueError(f"scale_resolution_down_by is at least 1, not {self.scale_resolution_down_by}")
 
     def binding(self, encoding: Encoding, framerate: float) -> "Limits":

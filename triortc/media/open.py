@@ -164,7 +164,7 @@ def _encodings(kind: Kind, wanted: Encoding | Sequence[Encoding] | None) -> tupl
         return ()
     encodings = tuple(wanted) if isinstance(wanted, Sequence) else (wanted,)
     for encoding in encodings:
-        if not isinstance(encoding, Encoding) or encoding.kind != kind:
+        if isinstance(encoding, type) or not isinstance(encoding, Encoding) or encoding.kind != kind:
             raise LocalProtocolError(f"{encoding!r} is no {kind} encoding")
     return encodings
 

@@ -8,7 +8,7 @@ import trio
 
 from triortc.protocol.rtp.frame import EncodedFrame
 
-from .encodings import UNLIMITED, Encoding, Limits
+from .encodings import LOWEST_BITRATE, UNLIMITED, Encoding, Limits
 from .framerate import Framerate
 from .inbox import Inbox, Raw
 from .meters import RateMeter, SourceMeter
@@ -108,7 +108,7 @@ class Rendition:
         self._framerate = min(framerate, limits.max_framerate or framerate)
         self._clock_rate = clock_rate or encoding.clock_rate
         self._thinning = None if limits.max_framerate is None else Framerate(limits.max_framerate)
-        self._bitrate = limits.max_bitrate or encoding.bitrate
+        self.set_bitrate(limits.max_bitrate or encoding.bitrate)
         self._subscriptions: dict[Subscription, None] = {}
         self._inbox: Inbox | None = None
         self._scope = trio.CancelScope()
@@ -175,8 +175,11 @@ class Rendition:
         return True
 
     def set_bitrate(self, bitrate: int) -> None:
-        """Change the target for all viewers, from the next frame that is encoded on."""
-        self._bitrate = bitrate
+        """Change the target for all viewers, from the next frame that is encoded on.
+
+        A target that no encoder takes would end the track for everybody.
+        """
+        self._bitrate = max(bitrate, min(LOWEST_BITRATE, self.encoding.bitrate))
 
     def publish(self, frame: EncodedFrame) -> None:
         """Offer *frame* to every viewer. A keyframe answers all requests made before it."""

@@ -120,7 +120,7 @@ def check_pixel_format(name: str) -> None:
         av.VideoFormat(name)
     except ValueError:
         raise LocalProtocolError(
-            f"{name!r} is no pixel format; there are rgb24, bgr24, gray, yuv420p"
+            f"{name!r} is no pixel format; write one of FFmpeg's, such as rgb24, bgr24 or gray"
         ) from None
 
 

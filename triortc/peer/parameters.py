@@ -1,5 +1,6 @@
 """How a track is to be sent: frozen parameters with the meaning W3C webrtc §5.2 gives them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -18,7 +19,8 @@ class EncodingParameters:
     Attributes:
       rid: its name, where a track is sent in several (RFC 8851); ASCII letters and digits.
       active: whether it is sent at all.
-      max_bitrate: the most it may use, bits per second; None leaves it to the track's encoding.
+      max_bitrate: the most it may use, bits per second, as far as the codec goes down: less than 6,000
+        count as 6,000. None leaves it to the track's encoding.
       max_framerate: the most frames per second; None sends all.
       scale_resolution_down_by: by what width and height are divided, 1 or more.
 
@@ -37,10 +39,10 @@ class EncodingParameters:
             raise LocalProtocolError(f"not a rid: {self.rid!r}")
         if self.max_bitrate is not None and self.max_bitrate <= 0:
             raise LocalProtocolError("max_bitrate has to be positive")
-        if self.max_framerate is not None and self.max_framerate <= 0:
+        if self.max_framerate is not None and not 0 < self.max_framerate < math.inf:
             raise LocalProtocolError("max_framerate has to be positive; active=False sends nothing")
-        if self.scale_resolution_down_by < 1:
-            raise LocalProtocolError("scale_resolution_down_by has to be at least 1")
+        if not 1 <= self.scale_resolution_down_by < math.inf:
+            raise LocalProtocolError("scale_resolution_down_by has to be at least 1, and finite")
 
 
 def _is_rid(text: str) -> bool:

@@ -142,7 +142,7 @@ class RemoteTrack(RunBound):
                 )
             else:
                 decoding = open_audio_frames(
-                    encoded, format=cast(SampleFormat, format or "s16"), lossless=lossless
+                    encoded, format=cast(SampleFormat, "s16" if format is None else format), lossless=lossless
                 )
             async with decoding as frames:
                 with self._layer(self._choose_rid(rid)).decoding.reading(frames):

@@ -145,9 +145,18 @@ def _plan(section: OfferedSection, payload_types: PayloadTypes) -> SectionPlan:
         transceiver.capabilities, media.codecs, in_remote_order=not transceiver.has_preferences
     )
     if not codecs:
-        names = "/".join(dict.fromkeys(each.name for each in transceiver.capabilities))
-        return replace(plan, refusal=f"it does not know {names}", rejected=True, no_common_codec=True)
+        refusal = _explain_strangeness(media, transceiver)
+        return replace(plan, refusal=refusal, rejected=True, no_common_codec=True)
     return _serve(plan, media, transceiver, payload_types.answer(section.mid, codecs))
+
+
+def _explain_strangeness(media: MediaDescription, transceiver: Transceiver) -> str:
+    names = list(dict.fromkeys(each.name for each in transceiver.capabilities))
+    offered = {codec.name.lower() for codec in media.codecs}
+    alike = [name for name in names if name.lower() in offered]
+    if alike:  # such as an H264 of another profile
+        return f"it knows {'/'.join(alike)} with other parameters (a=fmtp) only"
+    return f"it does not know {'/'.join(names)}"
 
 
 def offered_rids(media: MediaDescription) -> tuple[str, ...]:
